@@ -79,9 +79,7 @@ def load_gate(source: str | Path) -> GateConfig:
         return parse_gate(shipped.read_text(encoding="utf-8"), str(source))
     path = Path(source)
     if not path.is_file():
-        raise ConfigError(
-            f"gate '{source}' is neither a file nor one of default, quick; give a TOML file or a name"
-        )
+        raise ConfigError(f"gate '{source}' is neither a file nor one of default, quick; give a TOML file or a name")
     return parse_gate(read_text(path), str(path))
 
 

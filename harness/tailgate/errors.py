@@ -7,7 +7,7 @@
     │   ├── ConfigError          a gate, suite or run file is wrong
     │   ├── VariantError         a variant spec names an unknown method, key or model
     │   └── RunFolderError       a run folder is missing, taken, unfinished or from a newer schema
-    ├── EnvironmentFailure     exit 4: the machine lacks something
+    ├── SetupError             exit 4: the machine lacks something
     │   ├── MissingPackageError  an optional package is not installed
     │   ├── CheckpointError      a model is missing or its files are damaged
     │   └── OutputError          a folder cannot be written, a disk is full
@@ -43,19 +43,19 @@ class RunFolderError(UsageError):
     """A run folder is missing, taken, unfinished or from a newer schema."""
 
 
-class EnvironmentFailure(TailgateError):
+class SetupError(TailgateError):
     """The machine lacks something the run needs."""
 
 
-class MissingPackageError(EnvironmentFailure):
+class MissingPackageError(SetupError):
     """An optional package is not installed; the message names the pip extra."""
 
 
-class CheckpointError(EnvironmentFailure):
+class CheckpointError(SetupError):
     """A model is missing or its files are damaged."""
 
 
-class OutputError(EnvironmentFailure):
+class OutputError(SetupError):
     """A folder cannot be written or a disk is full."""
 
 

@@ -132,12 +132,8 @@ class CellVerdict:
     chance: float
     calibration_score: float | None
     calibration_n: int | None
-    relative_margin: (
-        float | None
-    )  # margin / (calibration score - chance): the relative loss that could still pass
-    tango_low: (
-        float | None
-    )  # Tango (1998) two-sided 1 - 2 alpha score interval at this n, for reading beside the bounds
+    relative_margin: float | None  # margin / (calibration score - chance): the relative loss that could still pass
+    tango_low: float | None  # Tango (1998) score interval, two-sided 1 - 2 alpha, valid at fixed n
     tango_high: float | None
     mcnemar_p: float | None  # exact, two-sided
     harm_rate: float | None  # P(candidate wrong | baseline right)
