@@ -1,0 +1,75 @@
+"""bitsandbytes: LLM.int8() and 4-bit NF4 / FP4, by its own modules and kernels, on CPU and CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import bitsandbytes as bnb
+import torch
+
+from tailgate.variants.linear import linear_layers, replace_module
+from tailgate.variants.method import Applied, ApplyMethod, OptionValue
+from tailgate.variants.rtn import same_weights
+
+
+def int8(model: torch.nn.Module, options: Mapping[str, OptionValue]) -> Applied:
+    """Replace every linear layer but the LM head by `Linear8bitLt`, outlier threshold as in LLM.int8()."""
+    quantized = changed = 0
+    for name, layer in list(linear_layers(model)):
+        new = bnb.nn.Linear8bitLt(
+            layer.in_features, layer.out_features, layer.bias is not None, has_fp16_weights=False, threshold=6.0
+        )
+        new.weight = bnb.nn.Int8Params(layer.weight.data, requires_grad=False, has_fp16_weights=False)
+        new.bias = layer.bias
+        quantized += 1
+        changed += _install(model, name, layer, new)
+    return Applied(quantized_tensors=quantized, changed_tensors=changed, storage="int8 rows (LLM.int8)")
+
+
+def four_bit(quant_type: str) -> ApplyMethod:
+    """Return the method that replaces every linear layer but the LM head by `Linear4bit`."""
+
+    def apply(model: torch.nn.Module, options: Mapping[str, OptionValue]) -> Applied:
+        quantized = changed = 0
+        for name, layer in list(linear_layers(model)):
+            new = bnb.nn.Linear4bit(
+                layer.in_features,
+                layer.out_features,
+                layer.bias is not None,
+                compute_dtype=layer.weight.dtype,
+                compress_statistics=bool(options["double"]),
+                quant_type=quant_type,
+            )
+            new.weight = bnb.nn.Params4bit(
+                layer.weight.data,
+                requires_grad=False,
+                compress_statistics=bool(options["double"]),
+                quant_type=quant_type,
+                module=new,
+            )
+            new.bias = layer.bias
+            quantized += 1
+            changed += _install(model, name, layer, new)
+        return Applied(quantized_tensors=quantized, changed_tensors=changed, storage=f"{quant_type}, blocks of 64")
+
+    return apply
+
+
+def _install(model: torch.nn.Module, name: str, layer: torch.nn.Linear, new: Any) -> bool:
+    """Quantize `new` (bitsandbytes does so on the move to a device), put it in place, and say whether it differs."""
+    original = layer.weight.data.clone()
+    new.to(layer.weight.device)
+    new.eval()
+    replace_module(model, name, new)
+    return not same_weights(dequantized(new), original)
+
+
+def dequantized(module: torch.nn.Module) -> torch.Tensor:
+    """Return the float weights that a bitsandbytes layer stands for."""
+    weight = cast(Any, module.weight)
+    if isinstance(weight, bnb.nn.Params4bit):
+        return cast(torch.Tensor, bnb.functional.dequantize_4bit(weight.data, weight.quant_state))
+    scale_O: torch.Tensor = cast(Any, module).state.SCB if weight.SCB is None else weight.SCB
+    restored_OI: torch.Tensor = weight.data.float() * (scale_O.view(-1, 1) / 127.0)
+    return restored_OI

@@ -1,0 +1,178 @@
+"""Read weights, apply the method, hash the result."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+
+from tailgate.errors import CheckpointError
+from tailgate.variants.dtypes import DTYPES, rounding_to
+from tailgate.variants.fingerprint import hash_json, hash_tensors
+from tailgate.variants.method import COMMON_KEYS, Applied
+from tailgate.variants.variant import Facts, Variant
+
+# Fields of generation_config that change greedy decoding or are part of its mechanics, not of the model.
+KEPT_GENERATION_FIELDS = frozenset(
+    {"eos_token_id", "bos_token_id", "pad_token_id", "decoder_start_token_id", "transformers_version", "use_cache"}
+    | {"output_attentions", "output_hidden_states", "output_scores", "output_logits", "return_dict_in_generate"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A model in memory, ready to serve. `pristine` is true while no method has changed its weights."""
+
+    module: torch.nn.Module
+    eos_token_ids: tuple[int, ...]
+    pad_token_id: int
+    facts: Facts
+    source_sha256: str
+    ignored_generation_config: Mapping[str, Any]
+    pristine: bool
+
+
+def load(variant: Variant, donor: LoadedModel | None = None) -> LoadedModel:
+    """Load a variant, copying the weights of `donor` when it holds the same source unchanged.
+
+    Raises
+    ------
+    CheckpointError
+        The weights cannot be read, do not fit the architecture or hold non-finite numbers.
+    """
+    if donor is not None and donor.pristine:
+        module, source_sha256 = copy.deepcopy(donor.module), donor.source_sha256
+    else:
+        module = _read_weights(variant)
+        source_sha256 = hash_tensors(module.state_dict())
+    eos, ignored = _take_generation_config(module, variant)
+    applied = variant.method.load()(module, variant.options) if variant.method else None
+    module.eval().requires_grad_(False)
+    return LoadedModel(
+        module=module,
+        eos_token_ids=eos,
+        pad_token_id=_pad_id(variant, eos),
+        facts=_facts(variant, module, source_sha256, applied),
+        source_sha256=source_sha256,
+        ignored_generation_config=ignored,
+        pristine=applied is None,
+    )
+
+
+def can_donate(donor: Variant, receiver: Variant) -> bool:
+    """Whether two variants read the same weights the same way before their methods are applied."""
+    return (
+        donor.method is None
+        and donor.source == receiver.source
+        and compute_dtype(donor) == compute_dtype(receiver)
+        and _common_options(donor) == _common_options(receiver)
+    )
+
+
+def _common_options(variant: Variant) -> dict[str, str]:
+    return {key: value for key, value in variant.spec.options.items() if key in COMMON_KEYS}
+
+
+def compute_dtype(variant: Variant) -> torch.dtype:
+    """Arithmetic of a variant: fp32 on a CPU; on CUDA what `dtype=` or the method says, else fp16."""
+    if variant.device.startswith("cpu"):
+        return torch.float32
+    name = variant.spec.options.get("dtype") or (variant.method.name if variant.method else "fp16")
+    return DTYPES.get(name, torch.float16)
+
+
+def _read_weights(variant: Variant) -> torch.nn.Module:
+    from transformers import AutoModelForCausalLM
+
+    device_map = variant.spec.options.get("device_map")
+    try:
+        module = AutoModelForCausalLM.from_pretrained(
+            variant.source.folder,
+            **variant.source.loading,
+            dtype=compute_dtype(variant),
+            trust_remote_code=False,
+            use_safetensors=None if variant.source.gguf_file else True,
+            **({"device_map": device_map} if device_map else {}),
+        )
+    except Exception as error:  # a damaged file surfaces as any of a dozen kinds; all mean the same here
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"cannot load the weights of '{variant.source.name}': {first}") from error
+    if not device_map:
+        cast(Any, module).to(variant.device)
+    if stored := variant.spec.options.get("dtype"):
+        rounding_to(stored)(module, {})
+    return cast(torch.nn.Module, module)
+
+
+def _take_generation_config(module: torch.nn.Module, variant: Variant) -> tuple[tuple[int, ...], dict[str, Any]]:
+    """Strip the generation config to its end-of-text ids; return them with every field that was ignored.
+
+    A checkpoint's repetition penalty or sampling must not differ between engines or sides.
+    """
+    from transformers import GenerationConfig
+
+    ours = cast(Any, module)
+    found = ours.generation_config
+    default = GenerationConfig().to_dict()
+    ignored = {
+        key: value
+        for key, value in found.to_dict().items()
+        if key not in KEPT_GENERATION_FIELDS and not key.startswith("_") and value != default.get(key)
+    }
+    ids = found.eos_token_id if found.eos_token_id is not None else variant.config.get_text_config().eos_token_id
+    eos = tuple(ids) if isinstance(ids, list | tuple) else () if ids is None else (ids,)
+    if not eos:
+        raise CheckpointError(
+            f"'{variant.source.name}' names no end-of-text token; set eos_token_id in its config.json"
+        )
+    ours.generation_config = GenerationConfig(eos_token_id=list(eos), pad_token_id=_pad_id(variant, eos))
+    return eos, json.loads(json.dumps(ignored, default=str))
+
+
+def _pad_id(variant: Variant, eos: tuple[int, ...]) -> int:
+    pad = variant.tokenizer.tokenizer.pad_token_id
+    return int(eos[0] if pad is None else pad)
+
+
+def _facts(variant: Variant, module: torch.nn.Module, source_sha256: str, applied: Applied | None) -> Facts:
+    compute = compute_dtype(variant)
+    return Facts(
+        fingerprint=_fingerprint(variant, source_sha256),
+        storage=applied.storage if applied else variant.spec.options.get("dtype", _name(compute)),
+        compute_dtype=_name(compute),
+        bytes_by_dtype=_bytes_by_dtype(module),
+        quantized_tensors=applied.quantized_tensors if applied else 0,
+        changed_tensors=applied.changed_tensors if applied else None,
+        notes=(*variant.source.notes, *(applied.notes if applied else ())),
+    )
+
+
+def _fingerprint(variant: Variant, source_sha256: str) -> str:
+    """Hash of the tensors as read plus everything that decides what the method makes of them."""
+    if variant.method is None:
+        return hash_json([source_sha256, None, variant.spec.options.get("dtype")])
+    return hash_json(
+        [
+            source_sha256,
+            [variant.method.name, variant.method.version],
+            dict(variant.options),
+            dict(variant.method.versions()),
+            variant.spec.options.get("dtype"),
+        ]
+    )
+
+
+def _bytes_by_dtype(module: torch.nn.Module) -> dict[str, int]:
+    sizes: Counter[str] = Counter()
+    for tensor in (*module.parameters(), *module.buffers()):
+        sizes[_name(tensor.dtype)] += tensor.numel() * tensor.element_size()
+    return dict(sorted(sizes.items()))
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -1,0 +1,104 @@
+"""Which methods there are; heavy libraries load only when a method is used."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from importlib.util import find_spec
+from typing import cast
+
+from tailgate.errors import MissingPackageError, VariantError
+from tailgate.variants.method import ApplyMethod, Method, Option
+
+ENTRY_POINTS = "tailgate.variants"
+RTN_OPTIONS = {
+    "bits": Option(default=4, choices=(2, 3, 4, 5, 6, 8), meaning="width of an integer"),
+    "group": Option(default=64, choices=(16, 32, 64, 128, 256), meaning="inputs that share a scale"),
+    "sym": Option(default=True, choices=(True, False), meaning="grid symmetric around zero"),
+}
+DOUBLE = {"double": Option(default=False, choices=(True, False), meaning="quantize the scales too")}
+
+
+def _ours(module: str, attribute: str, *arguments: str) -> Callable[[], ApplyMethod]:
+    def load() -> ApplyMethod:
+        found = getattr(importlib.import_module(f"tailgate.variants.{module}"), attribute)
+        return cast(ApplyMethod, found(*arguments) if arguments else found)
+
+    return load
+
+
+def _bnb(attribute: str, *arguments: str) -> Callable[[], ApplyMethod]:
+    def load() -> ApplyMethod:
+        if find_spec("bitsandbytes") is None:
+            raise MissingPackageError(
+                "this method needs bitsandbytes, which is not installed; run: pip install 'tailgate[bnb]'"
+            )
+        return _ours("bnb", attribute, *arguments)()
+
+    return load
+
+
+def _no_versions() -> Mapping[str, str]:
+    return {}
+
+
+def _bnb_versions() -> Mapping[str, str]:
+    return {"bitsandbytes": metadata.version("bitsandbytes")} if find_spec("bitsandbytes") else {}
+
+
+def _builtin() -> tuple[Method, ...]:
+    floats = tuple(
+        Method(
+            name=name,
+            summary=f"weights rounded to {name}",
+            load=_ours("dtypes", "rounding_to", name),
+            versions=_no_versions,
+        )
+        for name in ("fp16", "bf16", "fp32")
+    )
+    four_bits = tuple(
+        Method(
+            name=f"bnb-{kind}",
+            summary=f"bitsandbytes 4-bit {kind}",
+            load=_bnb("four_bit", kind),
+            versions=_bnb_versions,
+            options=DOUBLE,
+        )
+        for kind in ("nf4", "fp4")
+    )
+    return (
+        *floats,
+        Method(name="bnb-int8", summary="bitsandbytes LLM.int8()", load=_bnb("int8"), versions=_bnb_versions),
+        *four_bits,
+        Method(
+            name="rtn",
+            summary="round to nearest, the control",
+            load=_ours("rtn", "apply"),
+            versions=_no_versions,
+            options=RTN_OPTIONS,
+        ),
+    )
+
+
+@functools.cache
+def methods() -> Mapping[str, Method]:
+    """All methods by name: the built-in ones, then those of other packages.
+
+    Raises
+    ------
+    VariantError
+        A plug-in offers a name that is taken, or does not load.
+    """
+    found = {method.name: method for method in _builtin()}
+    for point in metadata.entry_points(group=ENTRY_POINTS):
+        if point.name in found:
+            raise VariantError(
+                f"plug-in {point.value} offers method '{point.name}', which exists; uninstall one of them"
+            )
+        try:
+            found[point.name] = cast(Method, point.load())
+        except Exception as error:
+            raise VariantError(f"plug-in {point.value} does not load: {error}; mend or uninstall it") from error
+    return found

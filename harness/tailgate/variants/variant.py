@@ -1,0 +1,143 @@
+"""A resolved variant: files found, options checked, tokenizer and config read; weights only when asked for."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, MutableMapping
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from typing import Any
+
+from tailgate.errors import CheckpointError, VariantError
+from tailgate.variants.fingerprint import file_identity, hash_json
+from tailgate.variants.method import Method, OptionValue, resolve_options
+from tailgate.variants.registry import methods
+from tailgate.variants.source import Source, check_files, find_source
+from tailgate.variants.spec import VariantSpec, parse_spec
+from tailgate.variants.tokenizer import ModelTokenizer, load_tokenizer
+
+DTYPE_CHOICES = ("fp16", "bf16", "fp32")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of a variant once its weights have been read; cached by the identity of its files."""
+
+    fingerprint: str
+    storage: str
+    compute_dtype: str
+    bytes_by_dtype: Mapping[str, int]
+    quantized_tensors: int
+    changed_tensors: int | None  # None: no method was applied
+    notes: tuple[str, ...] = ()
+
+    @property
+    def lossless(self) -> bool:
+        """Whether a method was applied and left every tensor as it was."""
+        return self.changed_tensors == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One side of a comparison, resolved but not loaded."""
+
+    spec: VariantSpec
+    source: Source
+    method: Method | None
+    options: Mapping[str, OptionValue]
+    device: str
+    config: Any = field(repr=False)  # transformers PretrainedConfig
+    tokenizer: ModelTokenizer = field(repr=False)
+
+    @property
+    def context_length(self) -> int:
+        """Tokens the model can attend to, prompt and answer together."""
+        return int(self._text_config.max_position_embeddings)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Rows of the embedding table."""
+        return int(self._text_config.vocab_size)
+
+    @property
+    def architecture(self) -> str:
+        """The model type that transformers knows it by."""
+        return str(self.config.model_type)
+
+    @property
+    def _text_config(self) -> Any:
+        return self.config.get_text_config()
+
+    def facts_key(self) -> str:
+        """Key under which the facts of this variant may be cached: files, method, options and versions."""
+        return hash_json(
+            {
+                "files": file_identity(self.source.weight_files),
+                "method": self.method and [self.method.name, self.method.version],
+                "options": dict(self.options),
+                "common": dict(self.spec.options),
+                "device": self.device.split(":")[0],
+                "versions": {**_base_versions(), **(self.method.versions() if self.method else {})},
+            }
+        )
+
+
+def _base_versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in ("torch", "transformers")}
+
+
+def resolve(text: str, device: str) -> Variant:
+    """Parse a variant, find its files, check their headers, and read its config and tokenizer.
+
+    Raises
+    ------
+    VariantError, MissingPackageError, CheckpointError
+        See `parse_spec`, `find_source` and `check_files`; also a method whose package is missing.
+    """
+    spec = parse_spec(text, methods())
+    method = methods()[spec.method] if spec.method else None
+    options = resolve_options(method, spec.options, text) if method else {}
+    if spec.options.get("dtype", "fp32") not in DTYPE_CHOICES:
+        raise VariantError(f"variant '{text}': dtype={spec.options['dtype']}; choose from {', '.join(DTYPE_CHOICES)}")
+    source = find_source(spec.model, spec.options)
+    if method:
+        method.load()
+    check_files(source)
+    config, tokenizer = _read_heads(source, json.dumps(file_identity(source.weight_files)))
+    return Variant(
+        spec=spec,
+        source=source,
+        method=method,
+        options=options,
+        device=device,
+        config=config,
+        tokenizer=tokenizer,
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _read_heads(source: Source, identity: str) -> tuple[Any, ModelTokenizer]:
+    """Config and tokenizer of a checkpoint; parsing a GGUF file for them takes seconds, so variants share it."""
+    return _load_config(source), load_tokenizer(source)
+
+
+def _load_config(source: Source) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(source.folder, **source.loading, trust_remote_code=False)
+    except Exception as error:  # transformers raises many kinds for a damaged config; all mean the same here
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"cannot read the configuration of '{source.name}': {first}") from error
+
+
+def cached_facts(variant: Variant, cache: MutableMapping[str, Any]) -> Facts | None:
+    """Facts recorded by an earlier load of the same files, or None."""
+    row = cache.get(variant.facts_key())
+    return Facts(**{**row, "notes": tuple(row["notes"])}) if row else None
+
+
+def remember_facts(variant: Variant, facts: Facts, cache: MutableMapping[str, Any]) -> None:
+    """Record facts for later runs."""
+    cache[variant.facts_key()] = asdict(facts)
