@@ -1,0 +1,1 @@
+"""How answers are computed: one protocol, several engines, one of which (`reference`) is the oracle."""

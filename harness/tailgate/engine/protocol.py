@@ -1,0 +1,52 @@
+"""The contract between the pipeline and an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tailgate.engine.request import ChoiceRequest, ChoiceScores, Draft, Request, Transcript, Verification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedModel:
+    """A loaded model as an engine sees it."""
+
+    module: Any  # torch.nn.Module with the transformers generate interface, in eval mode
+    decode: Callable[[tuple[int, ...]], str]
+    eos_token_ids: tuple[int, ...]
+    pad_token_id: int
+    context_length: int
+    device: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Counters:
+    """Work an engine did, for the manifest."""
+
+    forwards: int = 0
+    generated: int = 0
+    prompt_tokens: int = 0
+    new_tokens: int = 0
+    oom_retries: int = 0
+
+
+class Engine(Protocol):
+    """Greedy answers, exact: the same request gives the same tokens whatever shares its batch, up to float ties.
+
+    All three methods yield finished batches, so that the caller can keep what is done when a later batch fails.
+    """
+
+    name: str
+    version: str
+    counters: Counters
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Transcript, ...]]:
+        """Answer requests greedily."""
+
+    def verify(self, drafts: Sequence[Draft]) -> Iterator[tuple[Verification, ...]]:
+        """Answer requests greedily, knowing what the baseline answered."""
+
+    def score(self, requests: Sequence[ChoiceRequest]) -> Iterator[tuple[ChoiceScores, ...]]:
+        """Log-likelihoods of choices that share a context."""

@@ -1,0 +1,84 @@
+"""What an engine is asked and what it returns. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tailgate.records import FinishReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Continue a prompt greedily until end-of-text, a stop string or the budget.
+
+    The answer ends with the first token after which the decoded answer contains a stop string; its text is cut
+    before that string.
+    """
+
+    key: str
+    prompt_ids: tuple[int, ...]
+    max_new_tokens: int
+    stop: tuple[str, ...] = ()
+
+    @property
+    def longest(self) -> int:
+        """Tokens of context the request can need."""
+        return len(self.prompt_ids) + self.max_new_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """An answer: the tokens as generated (end-of-text left out), their text, and why it ended."""
+
+    key: str
+    tokens: tuple[int, ...]
+    text: str
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A request to the candidate, with the baseline's transcript of the same prompt."""
+
+    request: Request
+    baseline: Transcript
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """The candidate's own greedy answer, and where it first leaves the baseline's."""
+
+    transcript: Transcript
+    divergence_token: int | None  # index of the first answer token that differs; None: the answers are the same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceRequest:
+    """Several continuations of one context, to be scored by likelihood."""
+
+    key: str
+    context_ids: tuple[int, ...]
+    choices: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceScores:
+    """Summed log-likelihood of each choice (nats), and its length in tokens."""
+
+    key: str
+    log_likelihoods: tuple[float, ...]
+    lengths: tuple[int, ...]
+
+
+def first_divergence(first: tuple[int, ...], second: tuple[int, ...]) -> int | None:
+    """Index of the first token at which two answers differ; None when they are equal."""
+    for index, (a, b) in enumerate(zip(first, second, strict=False)):
+        if a != b:
+            return index
+    return None if len(first) == len(second) else min(len(first), len(second))
+
+
+def cut_at_stop(text: str, stop: tuple[str, ...]) -> str | None:
+    """Text before the earliest stop string, or None when it holds none."""
+    found = [position for word in stop if (position := text.find(word)) >= 0]
+    return text[: min(found)] if found else None
