@@ -1,0 +1,1 @@
+"""What is kept: transcripts by content address (SQLite), and run folders."""

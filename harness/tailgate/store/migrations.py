@@ -1,0 +1,43 @@
+"""Ordered schema migrations; a database's `user_version` is the number of those applied."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from tailgate.errors import RunFolderError
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE transcripts (
+        key TEXT PRIMARY KEY,
+        side TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        tokens BLOB NOT NULL,
+        text TEXT NOT NULL,
+        finish_reason TEXT NOT NULL,
+        created_utc TEXT NOT NULL DEFAULT (datetime('now'))
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX transcripts_by_fingerprint ON transcripts (fingerprint, side);
+    CREATE TABLE facts (
+        key TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    """,
+)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a database to the newest schema, one transaction per step.
+
+    Raises
+    ------
+    RunFolderError
+        The database was written by a newer version of the package.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise RunFolderError(
+            f"the store has schema {version}, this version knows {len(MIGRATIONS)}; upgrade tailgate or use --store DIR"
+        )
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")

@@ -1,0 +1,146 @@
+"""A run folder: manifest, outcomes, verdict and reports of one comparison."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TextIO
+
+from tailgate.errors import OutputError, RunFolderError, TailgateError
+from tailgate.records import SCHEMA_VERSION, PairedOutcome
+from tailgate.store.files import write_atomically, write_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MANIFEST, OUTCOMES, VERDICT, LOCK = "manifest.json", "outcomes.parquet", "verdict.json", ".lock"
+
+
+class RunFolder:
+    """A run folder held by this process; an error of the user's before anything was frozen leaves no trace of it."""
+
+    def __init__(self, path: Path, *, resume: bool = False) -> None:
+        self.path = path
+        self.begun = resume
+        self._created = not path.exists()
+        self._check_free(resume)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock: TextIO = (path / LOCK).open("w")
+        except OSError as error:
+            raise OutputError(f"cannot write to {path}: {error.strerror}; choose another folder with --out") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            raise RunFolderError(f"another run is writing to {path}; wait for it or choose another --out") from error
+
+    def _check_free(self, resume: bool) -> None:
+        if resume and not (self.path / MANIFEST).is_file():
+            raise RunFolderError(f"nothing to resume: {self.path} holds no {MANIFEST}; start a run with --out")
+        if not resume and self.path.exists() and not _is_empty(self.path):
+            raise RunFolderError(
+                f"{self.path} exists and is not empty; continue it with --resume or choose another --out"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, TailgateError) and not self.begun:
+            for name in (MANIFEST, LOCK):
+                (self.path / name).unlink(missing_ok=True)
+            if self._created:
+                self.path.rmdir()
+        self._lock.close()
+
+    def write_manifest(self, manifest: dict[str, Any]) -> None:
+        """Write manifest.json."""
+        write_text(self.path / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+
+    def write_outcomes(self, outcomes: Sequence[PairedOutcome]) -> None:
+        """Write outcomes.parquet, one row per item and candidate."""
+        import pyarrow.parquet as pq
+
+        table = outcomes_to_table(outcomes)
+        write_atomically(self.path / OUTCOMES, lambda path: pq.write_table(table, path, compression="zstd"))
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write one of the reports."""
+        write_text(self.path / name, text)
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and all(entry.name == LOCK for entry in path.iterdir())
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read the manifest of a run folder.
+
+    Raises
+    ------
+    RunFolderError
+        There is none, it is damaged, or it was written by a newer version.
+    """
+    return _read_json(path / MANIFEST)
+
+
+def read_outcomes(path: Path) -> list[PairedOutcome]:
+    """Read the paired outcomes of a finished run."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = path / OUTCOMES
+    if not file.is_file():
+        raise RunFolderError(f"{path} holds no {OUTCOMES}: the run did not finish; continue it with --resume {path}")
+    names = [field.name for field in fields(PairedOutcome)]
+    try:
+        table = pq.read_table(file, columns=names)
+    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+        first = str(error).splitlines()[0]
+        raise RunFolderError(f"cannot read {file}: {first}; run the comparison again") from error
+    return [PairedOutcome(**row) for row in table.to_pylist()]
+
+
+def read_verdict(path: Path) -> dict[str, Any]:
+    """Read verdict.json of a finished run."""
+    return _read_json(path / VERDICT)
+
+
+def outcomes_to_table(outcomes: Sequence[PairedOutcome]) -> pa.Table:
+    """Columns of the paired outcomes as an Arrow table."""
+    import pyarrow as pa
+
+    columns = {
+        field.name: pa.array([getattr(row, field.name) for row in outcomes], type=_arrow_type(str(field.type)))
+        for field in fields(PairedOutcome)
+    }
+    return pa.table(columns).replace_schema_metadata({"tailgate_schema_version": str(SCHEMA_VERSION)})
+
+
+def _arrow_type(annotation: str) -> pa.DataType:
+    import pyarrow as pa
+
+    kinds = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
+    return kinds[annotation.removesuffix(" | None")]
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise RunFolderError(f"{file.parent} is not a finished run folder: no {file.name} in it")
+    try:
+        data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        version = int(data["schema_version"])
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise RunFolderError(f"{file} is damaged: {error}; run the comparison again") from error
+    if version > SCHEMA_VERSION:
+        raise RunFolderError(
+            f"{file} has schema {version}, this version of tailgate knows {SCHEMA_VERSION}; upgrade tailgate to read it"
+        )
+    return data

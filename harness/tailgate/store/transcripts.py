@@ -1,0 +1,167 @@
+"""The content-addressed store: an answer is computed once and never again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, MutableMapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from tailgate.errors import OutputError
+from tailgate.records import FinishReason
+from tailgate.store.migrations import migrate
+
+FILE_NAME = "tailgate.sqlite"
+LOOKUP_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Everything that decides an answer except the request itself.
+
+    `side` is part of it so that comparing a model with itself computes both sides.
+    """
+
+    side: Literal["baseline", "candidate"]
+    fingerprint: str
+    tokenizer_sha256: str
+    template_sha256: str | None
+    engine: str
+    engine_version: str
+    device: str
+    compute_dtype: str
+
+    def key(self, prompt_ids: tuple[int, ...], max_new_tokens: int, stop: tuple[str, ...]) -> str:
+        """Content address of one greedy answer."""
+        asked = [asdict(self), "greedy", list(prompt_ids), max_new_tokens, list(stop)]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTranscript:
+    """A row of the store."""
+
+    key: str
+    tokens: tuple[int, ...]
+    text: str
+    finish_reason: FinishReason
+
+
+class Store:
+    """SQLite in WAL mode: safe to kill at any point, safe for several processes on one machine."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(folder / FILE_NAME, timeout=60, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            migrate(self._connection)
+        except (OSError, sqlite3.Error) as error:
+            raise OutputError(f"cannot use the store {folder}: {error}; choose another with --store DIR") from error
+        self.folder = folder
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+    def find(self, keys: Iterable[str]) -> dict[str, StoredTranscript]:
+        """Transcripts that are known among `keys`."""
+        wanted = list(keys)
+        found: dict[str, StoredTranscript] = {}
+        for start in range(0, len(wanted), LOOKUP_ROWS):
+            for row in self._rows(wanted[start : start + LOOKUP_ROWS]):
+                found[row.key] = row
+        return found
+
+    def _rows(self, keys: list[str]) -> Iterator[StoredTranscript]:
+        marks = ",".join("?" * len(keys))
+        query = f"SELECT key, tokens, text, finish_reason FROM transcripts WHERE key IN ({marks})"  # noqa: S608
+        for key, tokens, text, finish_reason in self._connection.execute(query, keys):
+            ids = tuple(np.frombuffer(tokens, dtype="<u4").tolist())
+            yield StoredTranscript(key=key, tokens=ids, text=text, finish_reason=cast(FinishReason, finish_reason))
+
+    def add(self, address: Address, rows: Iterable[StoredTranscript]) -> None:
+        """Keep finished answers, all or none of them.
+
+        Raises
+        ------
+        OutputError
+            The disk is full or the database cannot be written.
+        """
+        values = [
+            (row.key, address.side, address.fingerprint, _pack(row.tokens), row.text, row.finish_reason) for row in rows
+        ]
+        try:
+            with self._transaction():
+                self._connection.executemany(
+                    "INSERT OR IGNORE INTO transcripts (key, side, fingerprint, tokens, text, finish_reason)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    values,
+                )
+        except sqlite3.Error as error:
+            raise OutputError(
+                f"cannot write to the store {self.folder}: {error}; what was stored before is kept"
+            ) from error
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._connection)
+
+    def count(self, fingerprint: str, side: str) -> int:
+        """Number of transcripts kept for one side of a fingerprint."""
+        query = "SELECT count(*) FROM transcripts WHERE fingerprint = ? AND side = ?"
+        return int(self._connection.execute(query, (fingerprint, side)).fetchone()[0])
+
+    @property
+    def facts(self) -> MutableMapping[str, Any]:
+        """JSON values by key: what is known of checkpoints by the identity of their files."""
+        return _Facts(self._connection)
+
+
+class _Transaction:
+    """`BEGIN IMMEDIATE` ... `COMMIT`, rolled back on any exception."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            self._connection.execute("COMMIT")
+        elif self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+class _Facts(MutableMapping[str, Any]):
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __getitem__(self, key: str) -> Any:
+        row = self._connection.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise KeyError(key)
+        return json.loads(row[0])
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        with _Transaction(self._connection):
+            self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, json.dumps(value)))
+
+    def __delitem__(self, key: str) -> None:
+        with _Transaction(self._connection):
+            self._connection.execute("DELETE FROM facts WHERE key = ?", (key,))
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for (key,) in self._connection.execute("SELECT key FROM facts ORDER BY key"))
+
+    def __len__(self) -> int:
+        return int(self._connection.execute("SELECT count(*) FROM facts").fetchone()[0])
+
+
+def _pack(tokens: tuple[int, ...]) -> bytes:
+    return np.asarray(tokens, dtype="<u4").tobytes()
