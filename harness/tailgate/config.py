@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -54,6 +55,52 @@ class GateConfig(_Frozen):
         """Slices and cells that this gate names, to be checked against the suite."""
         tables = (self.margin, self.chance, self.min_items, self.max_items)
         return frozenset(key for table in tables if isinstance(table, dict) for key in table) - {"default"}
+
+
+class RunConfig(_Frozen):
+    """A run file: every option of `tailgate compare`; options on the command line win over it."""
+
+    baseline: str | None = None
+    candidates: list[str] = []
+    suite: str | None = None
+    gate: str | None = None
+    engine: str | None = None
+    out: str | None = None
+    store: str | None = None
+    seed: int | None = None
+    max_items: Count | None = None
+    fixed_n: bool | None = None
+    fail_fast: bool | None = None
+    budget: str | None = None
+    device: str | None = None
+
+
+def load_run_config(path: Path) -> RunConfig:
+    """Read a run file.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, is not TOML, or holds an unknown key or a bad value.
+    """
+    if not path.is_file():
+        raise ConfigError(f"no run file {path}; give a TOML file")
+    return _validate(RunConfig, parse_toml(read_text(path), str(path)), f"run file {path}")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a duration like ``90s``, ``20m`` or ``1.5h``.
+
+    Raises
+    ------
+    ConfigError
+        The text is no positive duration.
+    """
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
+    if match is None or float(match[1]) == 0:
+        raise ConfigError(f"'{text}' is no duration; write e.g. 90s, 20m or 1.5h")
+    return float(match[1]) * units[match[2]]
 
 
 def value_for(setting: Value | dict[str, Value] | None, key: CellKey) -> Value | None:

@@ -1,0 +1,278 @@
+"""Thin commands. Data goes to stdout, chatter and progress to stderr; a user's error is one line."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from typer._click.exceptions import ClickException  # typer carries its own copy of click and re-exports no base
+
+from tailgate.errors import ConfigError, TailgateError, UsageError
+
+if TYPE_CHECKING:
+    from tailgate.pipeline.options import CompareOptions
+    from tailgate.records import RunVerdict
+
+INTERRUPTED = 128 + signal.SIGINT
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Decides whether a quantized checkpoint may replace its parent: paired, per slice, in the tail.\n\n"
+    "Exit codes: 0 pass, 1 regression, 2 usage, 3 inconclusive or uninformative, 4 environment or integrity.",
+)
+slices_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What is asked, and how hard it is.")
+variants_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Methods and checkpoints.")
+app.add_typer(slices_app, name="slices")
+app.add_typer(variants_app, name="variants")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+RunDir = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
+GateName = Annotated[str | None, typer.Option("--gate", help="Gate file, or the name of one: default, quick.")]
+
+
+def main() -> NoReturn:
+    """Run the command line. Errors of the user's end in one line and the exit code of the contract."""
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except ClickException as error:
+        _fail(error.format_message(), 2)
+    except TailgateError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away, as `| head` does
+        sys.exit(0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"tailgate: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+@app.command()
+def compare(  # noqa: PLR0913  # one parameter per option, by typer's design
+    baseline: Annotated[str | None, typer.Argument(help="MODEL or MODEL@method[:key=value,...]")] = None,
+    candidates: Annotated[list[str] | None, typer.Argument(help="One or several variants of it.")] = None,
+    suite: Annotated[str | None, typer.Option(help="Suite name or TOML file (default: tail).")] = None,
+    gate: GateName = None,
+    engine: Annotated[str | None, typer.Option(help="Engine that serves both sides (default: reference).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder (default: results/runs/<utc>-<hash>).")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the items (default: the suite's).")] = None,
+    max_items: Annotated[int | None, typer.Option(help="Cap per gated cell (default: the gate's).")] = None,
+    budget: Annotated[str | None, typer.Option(help="Wall clock after which no batch begins, e.g. 20m.")] = None,
+    fixed_n: Annotated[bool | None, typer.Option("--fixed-n", help="Ask every cell up to its cap.")] = None,
+    fail_fast: Annotated[bool | None, typer.Option("--fail-fast", help="Stop at the first regression.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda[:N] (default: CUDA where there is one).")] = None,
+    store: Annotated[Path | None, typer.Option(help="Folder of stored answers.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with any of these options.")] = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+) -> int:
+    """Compare a model with its quantized variants on tail slices, and decide."""
+    given = {
+        "baseline": baseline, "candidates": candidates, "suite": suite, "gate": gate, "engine": engine, "out": out,
+        "seed": seed, "max_items": max_items, "budget": budget, "fixed_n": fixed_n, "fail_fast": fail_fast,
+        "device": device, "store": store,
+    }  # fmt: skip
+    given = {key: value for key, value in given.items() if value not in (None, [])}
+    options = _resumed(resume, given) if resume else _options(given, config)
+    return _run(options, as_json=as_json, quiet=quiet)
+
+
+def _options(given: dict[str, Any], config: Path | None) -> CompareOptions:
+    from tailgate.config import load_run_config, parse_duration
+    from tailgate.pipeline.options import CompareOptions
+
+    filed = load_run_config(config).model_dump(exclude_none=True) if config else {}
+    merged = {**filed, **given}
+    if "baseline" not in merged or not merged.get("candidates"):
+        raise UsageError("compare needs BASELINE and CANDIDATE, e.g. tailgate compare smollm2 smollm2@bnb-nf4")
+    if "budget" in merged:
+        merged["budget_s"] = parse_duration(merged.pop("budget"))
+    for name in ("out", "store"):
+        if name in merged:
+            merged[name] = Path(merged[name])
+    merged["candidates"] = tuple(merged["candidates"])
+    return CompareOptions(**merged, argv=tuple(sys.argv[1:]))
+
+
+def _resumed(resume: Path, given: dict[str, Any]) -> CompareOptions:
+    from dataclasses import replace
+
+    from tailgate.pipeline.options import CompareOptions
+    from tailgate.store.run_folder import read_manifest
+
+    earlier = CompareOptions.from_manifest(read_manifest(resume), resume)
+    store: Path | None = given.pop("store", None)
+    asked = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    for key, value in asked.items():
+        if getattr(earlier, key, value) != value:
+            raise ConfigError(f"--resume continues with {key}={getattr(earlier, key)}, not {value}; leave it out")
+    return replace(earlier, store=store or earlier.store)
+
+
+def _run(options: CompareOptions, *, as_json: bool, quiet: bool) -> int:
+    from tailgate.pipeline.compare import compare_variants
+    from tailgate.pipeline.options import Silent
+    from tailgate.report.json import dump
+    from tailgate.report.model import build_view
+    from tailgate.report.summary import summary_lines
+    from tailgate.store.run_folder import read_outcomes
+    from tailgate.terminal import Progress
+
+    try:
+        if quiet:
+            result = compare_variants(options, Silent())
+        else:
+            with Progress() as progress:
+                result = compare_variants(options, progress)
+    except KeyboardInterrupt:
+        _fail("interrupted; finished answers are kept, continue with --resume and the run folder", INTERRUPTED)
+    if as_json:
+        print(dump(result.verdict))
+    else:
+        print("\n".join(summary_lines(build_view(result.verdict, result.manifest, read_outcomes(result.path)))))
+    print(f"report: {result.path / 'report.html'}", file=sys.stderr)
+    return result.verdict.exit_code
+
+
+@app.command()
+def gate(run_dir: RunDir, gate: GateName = None, as_json: AsJson = False) -> int:
+    """Decide again from stored outcomes; no model."""
+    from tailgate.pipeline.decide import decide
+    from tailgate.report.json import dump
+    from tailgate.report.summary import verdict_lines
+
+    verdict: RunVerdict = decide(run_dir, gate)
+    print(dump(verdict) if as_json else "\n".join(verdict_lines(verdict)))
+    return verdict.exit_code
+
+
+@app.command()
+def report(
+    run_dir: RunDir,
+    formats: Annotated[str, typer.Option("--format", help="Any of html,md,junit,json.")] = "html,md,junit,json",
+    as_json: AsJson = False,
+) -> None:
+    """Write the reports of a finished run again."""
+    from tailgate.pipeline.decide import decide
+    from tailgate.report.json import dump
+    from tailgate.report.model import build_view
+    from tailgate.report.render import FORMATS, file_name, render
+    from tailgate.store.files import write_text
+    from tailgate.store.run_folder import read_manifest, read_outcomes
+
+    asked = [name.strip() for name in formats.split(",") if name.strip()]
+    wanted = [form for form in FORMATS if form in asked]
+    if unknown := sorted(set(asked) - set(FORMATS)):
+        raise UsageError(f"--format {formats}: unknown format '{unknown[0]}'; choose from {', '.join(FORMATS)}")
+    verdict = decide(run_dir)
+    if as_json:
+        print(dump(verdict))
+        return
+    view = build_view(verdict, read_manifest(run_dir), read_outcomes(run_dir))
+    for form in wanted:
+        write_text(run_dir / file_name(form), render(view, form))
+        print(run_dir / file_name(form))
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what this machine has: packages, devices, plug-ins, the embedded model."""
+    from tailgate.pipeline.doctor import examine
+
+    findings = examine()
+    print(
+        json.dumps(findings, indent=2) if as_json else "\n".join(f"{key}: {value}" for key, value in findings.items())
+    )
+
+
+@slices_app.command("list")
+def slices_list(as_json: AsJson = False) -> None:
+    """List slices and their strata."""
+    from tailgate.pipeline.catalogue import list_slices
+
+    rows = list_slices()
+    print(json.dumps(rows, indent=2) if as_json else "\n".join(f"{r['name']}: {', '.join(r['strata'])}" for r in rows))
+
+
+@slices_app.command("show")
+def slices_show(name: str, as_json: AsJson = False) -> None:
+    """Print a slice's card: what it catches, how it is scored, where it comes from."""
+    from tailgate.pipeline.catalogue import card_lines, show_slice
+
+    card = show_slice(name)
+    print(json.dumps(card, indent=2, ensure_ascii=False) if as_json else "\n".join(card_lines(card)))
+
+
+@slices_app.command("generate")
+def slices_generate(  # one parameter per option, by typer's design
+    name: str,
+    n: Annotated[int, typer.Option("--n", help="Items in all, round-robin over the strata.")],
+    seed: Annotated[int, typer.Option("--seed")],
+    setting: Annotated[list[str] | None, typer.Option("--set", help="stratum=VALUE: only this stratum.")] = None,
+    tokenizer: Annotated[str, typer.Option(help="Variant whose tokenizer measures lengths.")] = "smollm2",
+    as_json: AsJson = False,
+) -> None:
+    """Print items of a slice."""
+    from tailgate.pipeline.catalogue import ItemRequest, generate_items
+
+    for item in generate_items(
+        ItemRequest(slice=name, n=n, seed=seed, settings=tuple(setting or ()), tokenizer=tokenizer)
+    ):
+        print(json.dumps(item, ensure_ascii=False) if as_json else f"{item['id']}\n{item['prompt']}\n")
+
+
+@slices_app.command("calibrate")
+def slices_calibrate(
+    model: str,
+    suite: Annotated[str, typer.Option(help="Suite whose strata are scored.")] = "tail",
+    n: Annotated[int, typer.Option("--n", help="Items per stratum.")] = 40,
+    store: Annotated[Path | None, typer.Option(help="Folder of stored answers.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a baseline on the strata of a suite, with the seeds of the calibration draw."""
+    from tailgate.pipeline.calibration import calibrate_model
+    from tailgate.terminal import Progress
+
+    with Progress() as progress:
+        table = calibrate_model(model, suite, n, store, progress)
+    print(
+        json.dumps(table, indent=2)
+        if as_json
+        else "\n".join(f"{k}: {v['correct']}/{v['n']}" for k, v in table["cells"].items())
+    )
+
+
+@variants_app.command("list")
+def variants_list(as_json: AsJson = False) -> None:
+    """List the methods that change weights, with their keys."""
+    from tailgate.pipeline.catalogue import list_methods
+
+    rows = list_methods()
+    print(
+        json.dumps(rows, indent=2)
+        if as_json
+        else "\n".join(f"{r['name']}: {r['summary']} {r['options'] or ''}" for r in rows)
+    )
+
+
+@variants_app.command("inspect")
+def variants_inspect(
+    spec: str,
+    store: Annotated[Path | None, typer.Option(help="Folder of stored answers.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a checkpoint is: method, bytes by dtype, fingerprint."""
+    from tailgate.pipeline.calibration import inspect_variant
+
+    facts = inspect_variant(spec, store)
+    print(json.dumps(facts, indent=2) if as_json else "\n".join(f"{key}: {value}" for key, value in facts.items()))

@@ -1,0 +1,59 @@
+"""Look at one model alone: its facts, and its scores on a suite's strata."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tailgate.errors import ConfigError, UsageError
+from tailgate.pipeline.checks import inapplicable_strata
+from tailgate.pipeline.compare import choose_device, default_store
+from tailgate.pipeline.engines import choose_engine
+from tailgate.pipeline.manifest import describe
+from tailgate.pipeline.options import Observer
+from tailgate.pipeline.rounds import calibrate, calibration_key
+from tailgate.pipeline.sides import Side
+from tailgate.records import CellKey
+from tailgate.store.transcripts import Store
+from tailgate.variants.variant import resolve
+from tailgate_slices.item import SliceError
+from tailgate_slices.suites import load_suite
+
+
+def inspect_variant(spec: str, store: Path | None) -> dict[str, Any]:
+    """What a variant is: method, storage, bytes by dtype, fingerprint."""
+    with_store = Store(store or default_store())
+    try:
+        return describe(Side("candidate", resolve(spec, choose_device(None)), with_store, choose_engine("reference")))
+    finally:
+        with_store.close()
+
+
+def calibrate_model(model: str, suite: str, n: int, store: Path | None, observer: Observer) -> dict[str, Any]:
+    """Score a model on the calibration draw of a suite.
+
+    Returns
+    -------
+    `key`, under which a suite may ship the scores, and `cells`: cell name -> n and correct.
+
+    Raises
+    ------
+    UsageError
+        n is not positive, the suite or the model is unknown.
+    """
+    if n < 1:
+        raise UsageError(f"--n {n}: give a number of at least 1")
+    try:
+        found = load_suite(suite)
+    except SliceError as error:
+        raise ConfigError(str(error)) from error
+    with_store = Store(store or default_store())
+    try:
+        side = Side("baseline", resolve(model, choose_device(None)), with_store, choose_engine("reference"))
+        outside = inapplicable_strata(found, [side.variant])
+        keys = [CellKey(slice=cell.slice, stratum=cell.stratum) for cell in found.cells]
+        table = calibrate(found, [key for key in keys if str(key) not in outside], side, n, observer)
+        key = calibration_key(found, side, n)
+    finally:
+        with_store.close()
+    return {"key": key, "cells": {str(key): {"n": c.n, "correct": c.correct} for key, c in table.items()}}

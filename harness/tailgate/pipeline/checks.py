@@ -1,0 +1,57 @@
+"""Do the two sides belong together, and do the strata fit the model? Answered before the first item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tailgate.errors import ConfigError, IntegrityError
+from tailgate.variants.variant import Variant
+from tailgate_slices.registry import get_slice
+from tailgate_slices.suites import Suite
+
+
+def check_pair(baseline: Variant, candidate: Variant) -> None:
+    """Refuse a candidate that does not descend from the baseline.
+
+    Raises
+    ------
+    IntegrityError
+        Architecture, vocabulary, tokenizer or chat template differ.
+    """
+    sides = f"'{candidate.spec.text}' and '{baseline.spec.text}'"
+    for what, seen, expected in (
+        ("architectures", candidate.architecture, baseline.architecture),
+        ("vocabulary sizes", candidate.vocabulary_size, baseline.vocabulary_size),
+        ("tokenizers", _short(candidate.tokenizer.sha256), _short(baseline.tokenizer.sha256)),
+        ("chat templates", _short(candidate.tokenizer.template_sha256), _short(baseline.tokenizer.template_sha256)),
+    ):
+        if seen != expected:
+            raise IntegrityError(
+                f"the {what} of {sides} differ ({seen} against {expected}); compare a checkpoint with its own parent"
+            )
+
+
+def inapplicable_strata(suite: Suite, sides: Sequence[Variant]) -> dict[str, str]:
+    """Strata that exceed the context of a side, with the reason.
+
+    Raises
+    ------
+    ConfigError
+        The suite requires such a stratum, or no stratum is left.
+    """
+    context = min(side.context_length for side in sides)
+    found: dict[str, str] = {}
+    for cell in suite.cells:
+        needed = get_slice(cell.slice).min_context(cell.stratum)
+        if needed > context:
+            name = f"{cell.slice}/{cell.stratum}"
+            found[name] = f"needs {needed} tokens of context, the model has {context}"
+            if cell.required:
+                raise ConfigError(f"suite {suite.name} requires {name}, which {found[name]}; choose another suite")
+    if len(found) == len(suite.cells):
+        raise ConfigError(f"no stratum of suite {suite.name} fits a context of {context} tokens; choose another suite")
+    return found
+
+
+def _short(digest: str | None) -> str:
+    return digest[:12] if digest else "none"

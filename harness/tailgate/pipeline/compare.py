@@ -1,0 +1,209 @@
+"""The main job: compare a baseline with its candidates on a suite, and decide."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tailgate.config import GateConfig, load_gate
+from tailgate.errors import ConfigError, RunFolderError, UsageError
+from tailgate.gate import CellSpec, plan_gate
+from tailgate.pipeline.checks import check_pair, inapplicable_strata
+from tailgate.pipeline.decide import decide_outcomes
+from tailgate.pipeline.engines import choose_engine
+from tailgate.pipeline.manifest import Frozen, finish_manifest, opening_manifest, start_manifest
+from tailgate.pipeline.options import CompareOptions, Observer, Silent
+from tailgate.pipeline.pairs import ItemSource
+from tailgate.pipeline.rounds import Stopping, calibrate, run_candidate
+from tailgate.pipeline.sides import Side
+from tailgate.records import CellKey, GatePlan, PairedOutcome, RunVerdict
+from tailgate.report.model import build_view
+from tailgate.report.render import FORMATS, file_name, render
+from tailgate.store.run_folder import RunFolder, read_manifest
+from tailgate.store.transcripts import Store
+from tailgate.variants.variant import resolve
+from tailgate_slices.item import SliceError
+from tailgate_slices.registry import get_slice
+from tailgate_slices.suites import Suite, load_suite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A finished comparison."""
+
+    path: Path
+    verdict: RunVerdict
+    manifest: dict[str, Any]
+
+
+def compare_variants(options: CompareOptions, observer: Observer | None = None) -> Result:
+    """Run a comparison from start to reports.
+
+    Raises
+    ------
+    UsageError
+        The request is wrong: unknown variant, suite, gate or folder.
+    SetupError
+        The machine lacks a package, a model, memory or disk space.
+    IntegrityError
+        The two sides do not belong together.
+    """
+    observer = observer or Silent()
+    started = time.monotonic()
+    suite, gate_name, gate = _load_rules(options)
+    with RunFolder(_run_path(options), resume=options.resume is not None) as folder:
+        store = Store(options.store or default_store())
+        try:
+            if options.resume is None:
+                folder.write_manifest(opening_manifest(options))
+            frozen = _freeze(options, suite, (gate_name, gate), store, observer)
+            manifest = _begin(folder, frozen, options)
+            outcomes, stopped = _run_all(frozen, options, started, observer)
+            finish_manifest(manifest, frozen, stopped, time.monotonic() - started)
+            return _finish(folder, manifest, frozen.plan, outcomes)
+        finally:
+            store.close()
+
+
+def _load_rules(options: CompareOptions) -> tuple[Suite, str, GateConfig]:
+    if not options.candidates:
+        raise UsageError("nothing to compare: give at least one candidate behind the baseline")
+    if len(set(options.candidates)) < len(options.candidates):
+        raise UsageError("a candidate is given twice; give each once")
+    try:
+        suite = load_suite(options.suite)
+    except SliceError as error:
+        raise ConfigError(str(error)) from error
+    name = options.gate or suite.gate
+    gate = load_gate(name)
+    if options.max_items is not None:
+        if options.max_items < 1:
+            raise UsageError(f"--max-items {options.max_items}: give a number of at least 1")
+        fewest = min(options.max_items, gate.min_items) if isinstance(gate.min_items, int) else 1
+        gate = gate.model_copy(update={"max_items": options.max_items, "min_items": fewest})
+    return suite, name, gate
+
+
+def _freeze(
+    options: CompareOptions, suite: Suite, gate: tuple[str, GateConfig], store: Store, observer: Observer
+) -> Frozen:
+    engine = choose_engine(options.engine)
+    device = choose_device(options.device)
+    observer.note("reading models")
+    sides = [resolve(text, device) for text in (options.baseline, *options.candidates)]
+    for variant in sides[1:]:
+        check_pair(sides[0], variant)
+    outside = inapplicable_strata(suite, sides)
+    for name, reason in outside.items():
+        observer.note(f"not applicable: {name} {reason}")
+    baseline = Side("baseline", sides[0], store, engine)
+    candidates = tuple(Side("candidate", variant, store, engine) for variant in sides[1:])
+    _read_facts(baseline, candidates)
+    keys = [CellKey(slice=cell.slice, stratum=cell.stratum) for cell in suite.cells]
+    keys = [key for key in keys if str(key) not in outside]
+    seed = suite.seed if options.seed is None else options.seed
+    calibration = calibrate(suite, keys, baseline, gate[1].calibration_items, observer)
+    specs = [CellSpec(key=key, chance=get_slice(key.slice).chance, clustered=False) for key in keys]
+    return Frozen(
+        suite=suite,
+        gate_name=gate[0],
+        gate=gate[1],
+        seed=seed,
+        plan=plan_gate(gate[1], specs, calibration, outside),
+        baseline=baseline,
+        candidates=candidates,
+        fixed_n=options.fixed_n,
+    )
+
+
+def _read_facts(baseline: Side, candidates: Sequence[Side]) -> None:
+    """Fingerprint every side before anything is answered, holding at most the baseline and one candidate."""
+    baseline.facts()
+    for candidate in candidates:
+        candidate.facts(donor=baseline)
+        if len(candidates) > 1:
+            candidate.unload()
+
+
+def _begin(folder: RunFolder, frozen: Frozen, options: CompareOptions) -> dict[str, Any]:
+    if options.resume is not None:
+        earlier = read_manifest(folder.path)
+        if earlier["status"] != "starting" and earlier.get("frozen_sha256") != frozen.sha256:
+            raise RunFolderError(
+                f"{folder.path} was started with another suite, gate, seed, model or engine; start a new run with --out"
+            )
+    manifest = start_manifest(frozen, options)
+    folder.write_manifest(manifest)
+    folder.begun = True
+    return manifest
+
+
+def _run_all(
+    frozen: Frozen, options: CompareOptions, started: float, observer: Observer
+) -> tuple[list[PairedOutcome], dict[str, str]]:
+    deadline = started + options.budget_s if options.budget_s is not None else None
+    stopping = Stopping(fixed_n=options.fixed_n, fail_fast=options.fail_fast, deadline=deadline)
+    source = ItemSource(seed=frozen.seed, side=frozen.baseline)
+    outcomes: list[PairedOutcome] = []
+    stopped: dict[str, str] = {}
+    for candidate in frozen.candidates:
+        run = run_candidate(frozen.plan, source, candidate, stopping, observer)
+        outcomes += run.outcomes
+        if run.stopped:
+            stopped[candidate.variant.spec.text] = run.stopped
+        candidate.unload()
+    return outcomes, stopped
+
+
+def _finish(folder: RunFolder, manifest: dict[str, Any], plan: GatePlan, outcomes: list[PairedOutcome]) -> Result:
+    verdict = decide_outcomes(manifest, plan, outcomes)
+    folder.write_outcomes(outcomes)
+    view = build_view(verdict, manifest, outcomes)
+    for form in FORMATS:
+        folder.write_text(file_name(form), render(view, form))
+    folder.write_manifest(manifest)
+    return Result(path=folder.path, verdict=verdict, manifest=manifest)
+
+
+def _run_path(options: CompareOptions) -> Path:
+    if options.resume is not None:
+        return options.resume
+    if options.out is not None:
+        return options.out
+    now = datetime.now(UTC)
+    asked = repr(replace(options, argv=())) + now.isoformat() + str(os.getpid())
+    short = hashlib.sha256(asked.encode()).hexdigest()[:8]
+    return Path("results/runs") / f"{now.strftime('%Y%m%dT%H%M%SZ')}-{short}"
+
+
+def default_store() -> Path:
+    """Folder of the store: TAILGATE_STORE, else XDG_CACHE_HOME/tailgate, else ~/.cache/tailgate."""
+    if named := os.environ.get("TAILGATE_STORE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tailgate"
+
+
+def choose_device(asked: str | None) -> str:
+    """The device asked for, else CUDA where there is one, else the CPU.
+
+    Raises
+    ------
+    UsageError
+        A device that this machine or this build of torch does not have.
+    """
+    import torch
+
+    has_cuda = torch.cuda.is_available()
+    if asked is None:
+        return "cuda" if has_cuda else "cpu"
+    if asked.split(":")[0] not in ("cpu", "cuda"):
+        raise UsageError(f"--device {asked}: choose cpu or cuda[:N]")
+    if asked.startswith("cuda") and not has_cuda:
+        raise UsageError(f"--device {asked}: torch sees no CUDA device here; use --device cpu")
+    return asked

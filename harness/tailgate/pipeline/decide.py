@@ -1,0 +1,65 @@
+"""Decide again from a run folder: no torch, no model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tailgate.config import GateConfig, load_gate
+from tailgate.errors import RunFolderError
+from tailgate.gate import CellSpec, collect, decide_candidate, decide_run, plan_gate
+from tailgate.pipeline.manifest import plan_from_dict, specs
+from tailgate.records import CandidateVerdict, GatePlan, PairedOutcome, RunVerdict
+from tailgate.store.run_folder import read_manifest, read_outcomes
+
+
+def decide(run: Path, gate: str | Path | None = None) -> RunVerdict:
+    """Decide a finished run from its stored outcomes, by its own gate or by another.
+
+    Raises
+    ------
+    RunFolderError
+        The folder holds no finished run, or one from a newer schema.
+    ConfigError
+        The gate file is wrong or names cells the run does not have.
+    """
+    manifest = read_manifest(run)
+    if manifest.get("status") != "finished":
+        raise RunFolderError(f"the run in {run} did not finish; continue it with: tailgate compare --resume {run}")
+    plan = plan_from_dict(manifest["plan"])
+    if gate is not None:
+        plan = replan(plan, load_gate(gate))
+    return decide_outcomes(manifest, plan, read_outcomes(run))
+
+
+def replan(plan: GatePlan, config: GateConfig) -> GatePlan:
+    """The same cells and calibration under another gate."""
+    return plan_gate(
+        config,
+        [CellSpec(key=cell.key, chance=cell.chance, clustered=cell.clustered) for cell in plan.cells],
+        {cell.key: cell.calibration for cell in plan.cells if cell.calibration is not None},
+        plan.not_applicable,
+    )
+
+
+def decide_outcomes(manifest: Mapping[str, Any], plan: GatePlan, outcomes: Sequence[PairedOutcome]) -> RunVerdict:
+    """Verdicts of all candidates of a run, and the run's decision: the worst of them."""
+    baseline, candidates = specs(manifest)
+    stopped: Mapping[str, str] = manifest.get("stopped_early", {})
+    verdicts = [_candidate(plan, outcomes, baseline, candidate, stopped) for candidate in candidates]
+    return decide_run(verdicts, plan)
+
+
+def _candidate(
+    plan: GatePlan,
+    outcomes: Sequence[PairedOutcome],
+    baseline: str,
+    candidate: Mapping[str, Any],
+    stopped: Mapping[str, str],
+) -> CandidateVerdict:
+    name = candidate["spec"]
+    rows = [outcome for outcome in outcomes if outcome.candidate == name]
+    return decide_candidate(
+        collect(rows, plan), plan, candidate=name, baseline=baseline, lossless=bool(candidate.get("lossless"))
+    )

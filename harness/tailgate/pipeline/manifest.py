@@ -1,0 +1,194 @@
+"""What a run froze beforehand and did, as JSON and back."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+from tailgate.config import GateConfig
+from tailgate.errors import RunFolderError
+from tailgate.pipeline.options import CompareOptions
+from tailgate.pipeline.sides import Side
+from tailgate.records import SCHEMA_VERSION, Calibration, CellKey, CellPlan, GatePlan
+from tailgate.variants.fingerprint import hash_json
+from tailgate_slices.registry import get_slice
+from tailgate_slices.suites import Suite
+
+PACKAGES = (
+    "tailgate", "torch", "transformers", "tokenizers", "accelerate", "bitsandbytes", "gguf", "numpy", "scipy", "babel",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """Everything that is fixed before the first candidate item."""
+
+    suite: Suite
+    gate_name: str
+    gate: GateConfig
+    seed: int
+    plan: GatePlan
+    baseline: Side
+    candidates: tuple[Side, ...]
+    fixed_n: bool
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the frozen decision problem; a resumed run must have the same."""
+        return hash_json(
+            {
+                "suite": self.suite.sha256,
+                "slices": _slice_versions(self.suite),
+                "gate": self.gate.sha256,
+                "seed": self.seed,
+                "plan": plan_to_dict(self.plan),
+                "sides": [asdict(side.address) for side in (self.baseline, *self.candidates)],
+                "fixed_n": self.fixed_n,
+            }
+        )
+
+
+def opening_manifest(options: CompareOptions) -> dict[str, Any]:
+    """The manifest of a run whose models are still being read: enough to resume it after a kill."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "status": "starting",
+        "created_utc": utc_now(),
+        "options": options.to_dict(),
+    }
+
+
+def start_manifest(frozen: Frozen, options: CompareOptions) -> dict[str, Any]:
+    """The manifest of a run that begins."""
+    side = frozen.baseline
+    suite = frozen.suite
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "status": "running",
+        "options": options.to_dict(),
+        "created_utc": utc_now(),
+        "finished_utc": None,
+        "elapsed_s": None,
+        "argv": list(options.argv),
+        "frozen_sha256": frozen.sha256,
+        "suite": {"name": suite.name, "version": suite.version, "seed": frozen.seed, "sha256": suite.sha256},
+        "slices": _slice_versions(suite),
+        "gate": {"name": frozen.gate_name, "sha256": frozen.gate.sha256, "config": frozen.gate.model_dump(mode="json")},
+        "plan": plan_to_dict(frozen.plan),
+        "baseline": describe(side),
+        "candidates": [describe(candidate) for candidate in frozen.candidates],
+        "engine": {"name": side.engine_choice.name, "version": side.engine_choice.version},
+        "device": side.variant.device,
+        "machine": {"processor": platform.machine(), "system": platform.system()},
+        "tokenizer_sha256": side.variant.tokenizer.sha256,
+        "template_sha256": side.variant.tokenizer.template_sha256,
+        "decoding": "greedy",
+        "ignored_generation_config": {},
+        "versions": {"python": platform.python_version(), **_versions()},
+        "calibration": {
+            str(cell.key): asdict(cell.calibration) for cell in frozen.plan.cells if cell.calibration is not None
+        },
+        "counters": {},
+        "controls": "not run",
+        "notes": ["controls (A/A noise floor, positive control) were not run", *_notes(frozen)],
+    }
+
+
+def finish_manifest(manifest: dict[str, Any], frozen: Frozen, stopped: Mapping[str, str], elapsed_s: float) -> None:
+    """Complete the manifest of a run that ends."""
+    sides = {"baseline": frozen.baseline, **{side.variant.spec.text: side for side in frozen.candidates}}
+    ignored = frozen.baseline.ignored_generation_config
+    manifest.update(
+        status="finished",
+        finished_utc=utc_now(),
+        elapsed_s=round(elapsed_s, 1),
+        counters={name: side.counters for name, side in sides.items()},
+        ignored_generation_config=dict(ignored) if ignored is not None else {},
+        stopped_early=dict(stopped),
+    )
+    manifest["notes"] += [f"{name}: {reason}" for name, reason in stopped.items()]
+
+
+def describe(side: Side) -> dict[str, Any]:
+    """One side of a comparison, for people and for later runs."""
+    facts, variant = side.facts(), side.variant
+    return {
+        "spec": variant.spec.text,
+        "model": variant.spec.model,
+        "method": variant.method.name if variant.method else None,
+        "options": dict(variant.options),
+        "fingerprint": facts.fingerprint,
+        "storage_dtype": facts.storage,
+        "compute_dtype": facts.compute_dtype,
+        "bytes_by_dtype": dict(facts.bytes_by_dtype),
+        "quantized_tensors": facts.quantized_tensors,
+        "changed_tensors": facts.changed_tensors,
+        "lossless": facts.lossless,
+        "architecture": variant.architecture,
+        "context_length": variant.context_length,
+        "notes": list(facts.notes),
+    }
+
+
+def plan_to_dict(plan: GatePlan) -> dict[str, Any]:
+    """A gate plan as JSON."""
+    return {**asdict(plan), "not_applicable": dict(plan.not_applicable)}
+
+
+def plan_from_dict(data: Mapping[str, Any]) -> GatePlan:
+    """Read a gate plan back.
+
+    Raises
+    ------
+    RunFolderError
+        The manifest is damaged.
+    """
+    try:
+        cells = tuple(_cell_plan(cell) for cell in data["cells"])
+        return GatePlan(**{**data, "cells": cells})
+    except (KeyError, TypeError) as error:
+        raise RunFolderError(f"the manifest's plan is damaged: {error}; run the comparison again") from error
+
+
+def _cell_plan(data: Mapping[str, Any]) -> CellPlan:
+    calibration = Calibration(**data["calibration"]) if data["calibration"] else None
+    return CellPlan(**{**data, "key": CellKey(**data["key"]), "calibration": calibration})
+
+
+def _notes(frozen: Frozen) -> list[str]:
+    notes = [note for side in (frozen.baseline, *frozen.candidates) for note in side.facts().notes]
+    for side in frozen.candidates:
+        if side.facts().lossless:
+            notes.append(f"{side.variant.spec.text}: lossless, the method changed no tensor of this checkpoint")
+    if frozen.baseline.variant.tokenizer.template_sha256 is None:
+        notes.append("the model has no chat template: prompts were sent as they are")
+    return list(dict.fromkeys(notes))
+
+
+def _slice_versions(suite: Suite) -> dict[str, str]:
+    return {name: get_slice(name).version for name in sorted({cell.slice for cell in suite.cells})}
+
+
+def _versions() -> dict[str, str]:
+    return {name: found for name in PACKAGES if (found := _version(name)) is not None}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def utc_now() -> str:
+    """Time in UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def specs(manifest: Mapping[str, Any]) -> tuple[str, Sequence[Mapping[str, Any]]]:
+    """The baseline's spec and the candidates' descriptions, from a manifest."""
+    return manifest["baseline"]["spec"], manifest["candidates"]

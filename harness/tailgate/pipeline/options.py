@@ -1,0 +1,69 @@
+"""What the user asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions:
+    """The options of one comparison; None means: what the suite or the machine says."""
+
+    baseline: str
+    candidates: tuple[str, ...]
+    suite: str = "tail"
+    gate: str | None = None
+    engine: str = "reference"
+    out: Path | None = None
+    resume: Path | None = None
+    store: Path | None = None
+    seed: int | None = None
+    max_items: int | None = None
+    fixed_n: bool = False
+    fail_fast: bool = False
+    budget_s: float | None = None
+    device: str | None = None
+    argv: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options as JSON, for the manifest."""
+        data = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {key: str(value) if isinstance(value, Path) else value for key, value in data.items()}
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any], resume: Path) -> Self:
+        """The options of an earlier run, to be continued in its folder."""
+        data = dict(manifest["options"])
+        for key in ("candidates", "argv"):
+            data[key] = tuple(data[key])
+        data["store"] = Path(data["store"]) if data["store"] else None
+        return cls(**{**data, "out": None, "resume": resume})
+
+
+class Observer(Protocol):
+    """Hears how far a run has come."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+
+    def stage(self, name: str, total: int | None) -> None:
+        """A stage begins; `total` answers at most, None when unknown."""
+
+    def advance(self, n: int) -> None:
+        """`n` more answers of the stage are there."""
+
+
+class Silent:
+    """An observer that says nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def stage(self, name: str, total: int | None) -> None:
+        """Say nothing."""
+
+    def advance(self, n: int) -> None:
+        """Say nothing."""

@@ -1,0 +1,149 @@
+"""Items asked of both sides, graded, and paired."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tailgate.engine.request import Request, Transcript, first_divergence
+from tailgate.pipeline.sides import Progress, Side
+from tailgate.records import CellKey, PairedOutcome
+from tailgate_slices.item import Answer, Grade, Item
+from tailgate_slices.registry import get_slice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemSource:
+    """Draws the items of a run: slice, stratum and index decide, with the run's seed and tokenizer."""
+
+    seed: int
+    side: Side
+
+    def items(self, key: CellKey, start: int, stop: int) -> list[Item]:
+        """Items `start` to `stop - 1` of a cell."""
+        maker = get_slice(key.slice)
+        tokens = self.side.variant.tokenizer if maker.uses_tokenizer else None
+        return [maker.item(stratum=key.stratum, seed=self.seed, index=i, tokens=tokens) for i in range(start, stop)]
+
+
+def answer_baseline(items: Sequence[Item], baseline: Side, progress: Progress) -> dict[str, Transcript]:
+    """Ask the baseline alone, by item id; items that do not fit its context are left out."""
+    return baseline.answer(_fitting(items, [baseline]), {}, None, progress)
+
+
+def answer_pair(items: Sequence[Item], baseline: Side, candidate: Side, progress: Progress) -> list[PairedOutcome]:
+    """Ask both sides and pair their graded answers, in the order of the items."""
+    requests = _fitting(items, [baseline, candidate])
+    before = baseline.answer(requests, {}, None, progress)
+    after = candidate.answer(requests, before, baseline, progress)
+    lengths = {request.key: len(request.prompt_ids) for request in requests}
+    return [
+        _pair(item, before[item.id], after[item.id], lengths[item.id], baseline, candidate)
+        if item.id in lengths
+        else _too_long(item, candidate)
+        for item in items
+    ]
+
+
+def _fitting(items: Sequence[Item], sides: Sequence[Side]) -> list[Request]:
+    context = min(side.variant.context_length for side in sides)
+    requests = [
+        Request(
+            key=item.id,
+            prompt_ids=sides[0].variant.tokenizer.encode_prompt(item.prompt),
+            max_new_tokens=item.max_new_tokens,
+            stop=item.stop,
+        )
+        for item in items
+    ]
+    return [request for request in requests if request.longest <= context]
+
+
+def grade_transcript(item: Item, transcript: Transcript) -> Grade | None:
+    """Grade an answer; None where there is none to grade (non-finite logits)."""
+    if transcript.finish_reason == "nonfinite":
+        return None
+    return get_slice(item.slice).grade(item, Answer(text=transcript.text, finish_reason=transcript.finish_reason))
+
+
+def _pair(
+    item: Item, before: Transcript, after: Transcript, prompt_tokens: int, baseline: Side, candidate: Side
+) -> PairedOutcome:
+    old, new = grade_transcript(item, before), grade_transcript(item, after)
+    split = first_divergence(before.tokens, after.tokens)
+    return PairedOutcome(
+        **_item_fields(item, candidate),
+        baseline_score=old.score if old else 0.0,
+        candidate_score=new.score if new else 0.0,
+        baseline_text=before.text,
+        candidate_text=after.text,
+        baseline_failure=old.failure_mode if old else None,
+        candidate_failure=new.failure_mode if new else None,
+        baseline_finish=before.finish_reason,
+        candidate_finish=after.finish_reason,
+        baseline_tokens=len(before.tokens),
+        candidate_tokens=len(after.tokens),
+        prompt_tokens=prompt_tokens,
+        divergence_token=split,
+        baseline_divergence_char=_offset(before, split, baseline.variant.tokenizer.decode),
+        candidate_divergence_char=_offset(after, split, candidate.variant.tokenizer.decode),
+        invalid=_invalid(old, new),
+    )
+
+
+def _invalid(old: Grade | None, new: Grade | None) -> str | None:
+    if old is None:
+        return "baseline_nonfinite"
+    return "candidate_nonfinite" if new is None else None
+
+
+def _too_long(item: Item, candidate: Side) -> PairedOutcome:
+    return PairedOutcome(
+        **_item_fields(item, candidate),
+        baseline_score=0.0,
+        candidate_score=0.0,
+        baseline_text="",
+        candidate_text="",
+        baseline_failure=None,
+        candidate_failure=None,
+        baseline_finish="not run",
+        candidate_finish="not run",
+        baseline_tokens=0,
+        candidate_tokens=0,
+        prompt_tokens=0,
+        divergence_token=None,
+        baseline_divergence_char=None,
+        candidate_divergence_char=None,
+        invalid="prompt_too_long",
+    )
+
+
+def _item_fields(item: Item, candidate: Side) -> dict[str, Any]:
+    return {
+        "candidate": candidate.variant.spec.text,
+        "item_id": item.id,
+        "slice": item.slice,
+        "stratum": item.stratum,
+        "index": item.index,
+        "cluster": item.cluster,
+        "prompt": item.prompt,
+        "reference": item.references[0] if item.references else "",
+        "attributes": json.dumps(dict(item.attributes), ensure_ascii=False, sort_keys=True),
+    }
+
+
+def _offset(transcript: Transcript, split: int | None, decode: Callable[[tuple[int, ...]], str]) -> int | None:
+    """Characters of the answer before its first differing token.
+
+    A token can end inside a character, which then decodes to a replacement mark: the common prefix with the
+    whole text is what a reader sees as common.
+    """
+    if split is None:
+        return None
+    prefix = decode(transcript.tokens[:split])
+    return next(
+        (i for i, (a, b) in enumerate(zip(prefix, transcript.text, strict=False)) if a != b),
+        min(len(prefix), len(transcript.text)),
+    )
