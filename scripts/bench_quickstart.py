@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Time the main job as a user runs it: cold, with a new candidate, and again; write the figures with conditions.
+
+Usage: python scripts/bench_quickstart.py [--out results/bench/quickstart.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+BASELINE = "smollm2"
+CANDIDATES = ("smollm2@bnb-nf4", "smollm2@rtn:bits=3,group=64")
+NEW_CANDIDATE = "smollm2@rtn:bits=4,group=64"
+
+
+def measure(arguments: list[str]) -> dict[str, float | int]:
+    """Run `tailgate ARGUMENTS` in a process of its own; wall clock and peak memory by the system's accounting."""
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from tailgate.cli import main; main()", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return {
+        "exit_code": process.returncode,
+        "wall_s": round(time.monotonic() - started, 2),
+        "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
+        "peak_rss_mib": round(usage.ru_maxrss / 1024),
+    }
+
+
+def compare(candidates: tuple[str, ...], folder: Path, name: str) -> dict[str, object]:
+    """One comparison on the suite `quick`, with what its manifest counted."""
+    run = folder / name
+    figures = measure(
+        ["compare", BASELINE, *candidates, "--suite", "quick", "--out", str(run), "--store", str(folder / "store")]
+    )
+    manifest = json.loads((run / "manifest.json").read_text())
+    return {**figures, "compare_s": manifest["elapsed_s"], "counters": manifest["counters"]}
+
+
+def conditions() -> dict[str, object]:
+    """The machine and the versions the figures were taken with."""
+    from importlib import metadata
+
+    cpu = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.processor(),
+    )
+    names = ("torch", "transformers", "bitsandbytes", "numpy")
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in names},
+        "load_before": os.getloadavg()[0],
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+    }
+
+
+def main() -> None:
+    """Take all figures in one go and write them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("results/bench/quickstart.json"))
+    out = parser.parse_args().out
+    found: dict[str, object] = {"schema_version": 1, "conditions": conditions()}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        found["help"] = [measure(["--help"])["wall_s"] for _ in range(5)]
+        found["cold"] = {"candidates": CANDIDATES, **compare(CANDIDATES, folder, "cold")}
+        found["new_candidate"] = {"candidates": [NEW_CANDIDATE], **compare((NEW_CANDIDATE,), folder, "new")}
+        found["identical_rerun"] = {"candidates": CANDIDATES, **compare(CANDIDATES, folder, "again")}
+        found["gate"] = [measure(["gate", str(folder / "cold")])["wall_s"] for _ in range(5)]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(found, indent=2) + "\n")
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

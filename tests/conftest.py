@@ -1,0 +1,49 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def _missing_chromium() -> str | None:
+    for program in ("chromium", "chromedriver"):
+        if shutil.which(program) is None:
+            return f"no {program} on the PATH"
+    return _missing_package("selenium")
+
+
+def _missing_package(name: str) -> str | None:
+    return None if importlib.util.find_spec(name) else f"python package {name} is not installed"
+
+
+def require_tool(name: str) -> None:
+    """Skip the test, with the reason, where a tool is missing; fail it where ``TAILGATE_REQUIRE`` names the tool.
+
+    `name` is ``chromium`` (browser, driver and selenium) or an importable package. ``TAILGATE_REQUIRE`` is a list
+    separated by commas, so that a machine which should have a tool cannot lose it unnoticed.
+    """
+    missing = _missing_chromium() if name == "chromium" else _missing_package(name)
+    if missing is None:
+        return
+    required = [each.strip() for each in os.environ.get("TAILGATE_REQUIRE", "").split(",")]
+    if name in required:
+        pytest.fail(f"TAILGATE_REQUIRE names {name}, but {missing}", pytrace=False)
+    pytest.skip(f"needs {name}: {missing}")
+
+
+@pytest.fixture
+def require() -> Callable[[str], None]:
+    """`require_tool`, for tests that need an optional tool."""
+    return require_tool
+
+
+@pytest.fixture(scope="session")
+def repo_root() -> Path:
+    """The checkout under test."""
+    return Path(__file__).resolve().parent.parent
