@@ -1,0 +1,162 @@
+"""The conditions of a run, from its manifest: what was compared, where, with what, and what was not done.
+
+A manifest may come from an unfinished run, from logs or from a newer writer: a key that is absent or of an
+unexpected kind is shown as not recorded, never guessed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tailgate.records import RunVerdict
+from tailgate.report.text import NOT_RECORDED, one_line, percent
+from tailgate.report.view import Fact, FactGroup
+
+_FINISHED = ("finished", "complete", "completed")
+_VALUE_LIMIT = 500
+
+
+def section(manifest: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The table under `key`, empty where there is none."""
+    value = manifest.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def fact_groups(manifest: Mapping[str, Any], verdict: RunVerdict) -> tuple[FactGroup, ...]:
+    """Everything that a reader needs to repeat the run, in groups."""
+    groups = [
+        _group("Run", _pick(manifest, "status", "created_utc", "finished_utc", "elapsed_s", "argv")),
+        _group("Suite", _pick(section(manifest, "suite"), "name", "version", "seed", "sha256")),
+        _gate(section(manifest, "gate"), verdict),
+        _group("Baseline", _variant(section(manifest, "baseline"))),
+        *(_group(f"Candidate {number}", facts) for number, facts in enumerate(_candidates(manifest), start=1)),
+        _group("Engine", _engine(manifest)),
+        _group("Work done", _work(section(manifest, "counters"))),
+        _group("Software", _all(section(manifest, "versions"))),
+    ]
+    return tuple(groups)
+
+
+def notices(manifest: Mapping[str, Any], verdict: RunVerdict) -> tuple[str, ...]:
+    """What must be read before the verdict is trusted: substitutions, things not run, an unfinished run."""
+    found = [*_status(manifest), *_not_run(manifest, verdict), *_gate_changed(manifest, verdict)]
+    notes = [*_texts(manifest.get("notes")), *_texts(section(manifest, "baseline").get("notes"))]
+    for each in _mappings(manifest.get("candidates")):
+        notes += _texts(each.get("notes"))
+    return (*found, *dict.fromkeys(notes))
+
+
+def noise_floor(verdict: RunVerdict) -> str:
+    """The measured noise floor in words, or that there is none."""
+    floor = verdict.noise_floor
+    if floor is None or not floor.get("n") or "discordant" not in floor:
+        return "not run"
+    share = percent(floor["discordant"] / floor["n"])
+    return f"{floor['discordant']:,} of {floor['n']:,} items changed when the baseline ran against itself ({share})"
+
+
+def _status(manifest: Mapping[str, Any]) -> list[str]:
+    status = manifest.get("status")
+    if status is None or status in _FINISHED:
+        return []
+    return [f"The run did not finish: its status is '{show(status)}'."]
+
+
+def _not_run(manifest: Mapping[str, Any], verdict: RunVerdict) -> list[str]:
+    if any("controls" in note for note in _texts(manifest.get("notes"))):
+        return []
+    found = []
+    if verdict.controls in ("", "not run"):
+        found.append("Controls were not run: nothing here shows that these cells would notice a broken model.")
+    if verdict.noise_floor is None:
+        found.append("The noise floor was not measured: nothing here shows how much this machine varies by itself.")
+    return found
+
+
+def _gate_changed(manifest: Mapping[str, Any], verdict: RunVerdict) -> list[str]:
+    recorded = section(manifest, "gate").get("sha256")
+    if recorded is None or recorded == verdict.gate_sha256:
+        return []
+    return [
+        "Decided again by another gate than the run was planned with: "
+        f"{one_line(verdict.gate_sha256, 80)} instead of {show(recorded)}."
+    ]
+
+
+def _gate(gate: Mapping[str, Any], verdict: RunVerdict) -> FactGroup:
+    own = _pick(gate, "name")
+    own.append(Fact(label="sha256 (of the verdict)", value=one_line(verdict.gate_sha256, 80) or NOT_RECORDED))
+    return _group("Gate", own + _all(section(gate, "config")))
+
+
+def _variant(variant: Mapping[str, Any]) -> list[Fact]:
+    return _pick(variant, "spec", "fingerprint", "method", "storage_dtype", "compute_dtype")
+
+
+def _candidates(manifest: Mapping[str, Any]) -> list[list[Fact]]:
+    return [
+        [*_variant(each), *_pick(each, "lossless", "changed_tensors")]
+        for each in _mappings(manifest.get("candidates")) or [{}]
+    ]
+
+
+def _engine(manifest: Mapping[str, Any]) -> list[Fact]:
+    rest = _pick(manifest, "device", "template_sha256", "tokenizer_sha256", "ignored_generation_config")
+    return _pick(section(manifest, "engine"), "name", "version") + rest
+
+
+def _work(counters: Mapping[str, Any]) -> list[Fact]:
+    return [
+        Fact(label=one_line(str(side)), value=", ".join(f"{_label(key)} {show(value)}" for key, value in each.items()))
+        for side, each in counters.items()
+        if isinstance(each, Mapping)
+    ]
+
+
+def _group(title: str, facts: list[Fact]) -> FactGroup:
+    return FactGroup(title=title, facts=tuple(facts) or (Fact(label=title.lower(), value=NOT_RECORDED),))
+
+
+def _pick(table: Mapping[str, Any], *keys: str) -> list[Fact]:
+    return [Fact(label=_label(key), value=show(table.get(key))) for key in keys]
+
+
+def _all(table: Mapping[str, Any]) -> list[Fact]:
+    return [Fact(label=_label(key), value=show(value, none="none")) for key, value in sorted(table.items())]
+
+
+def _label(key: str) -> str:
+    return one_line(str(key), 80).replace("_", " ")
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list | tuple) else []
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        return [show(value)]
+    return [show(each) for each in value] if isinstance(value, list | tuple) else []
+
+
+def show(value: Any, *, none: str = NOT_RECORDED) -> str:
+    """A manifest value on one line; `none` stands for a value that is absent."""
+    if value is None or value == "":
+        return none
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else f"{value:g}"
+    return one_line(_text(value), _VALUE_LIMIT) or "none"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+        return " ".join(value)
+    if isinstance(value, Mapping) and not value:
+        return "none"
+    return json.dumps(value, ensure_ascii=True, default=str, sort_keys=True)

@@ -1,0 +1,69 @@
+"""The HTML report: one file without scripts and without network, for a browser, a phone or a mail attachment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+
+from tailgate.errors import MissingPackageError, SetupError
+from tailgate.report import forest
+from tailgate.report.view import MARKS, CandidateView, ReportView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """The forest plot of one candidate for two widths and two themes, or why there is none."""
+
+    wide_light: str = ""
+    wide_dark: str = ""
+    narrow_light: str = ""
+    narrow_dark: str = ""
+    missing: str | None = None
+
+
+def render(view: ReportView) -> str:
+    """The text of ``report.html``.
+
+    The template engine escapes every value; the content security policy forbids scripts and every request.
+
+    Raises
+    ------
+    MissingPackageError
+        Jinja2 is not installed.
+    """
+    try:
+        import jinja2
+    except ImportError as error:
+        raise MissingPackageError("the HTML report needs jinja2; run: pip install 'jinja2>=3.1.6'") from error
+    folder = resources.files("tailgate.report") / "templates"
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
+    style = (folder / "report.css").read_text(encoding="utf-8")
+    plots = [plot(candidate) for candidate in view.candidates]
+    return template.render(view=view, plots=plots, marks=MARKS, style=style) + "\n"
+
+
+def frame(view: ReportView, height_px: int = 900) -> str:
+    """The report in a sandboxed frame, for a notebook: neither page can reach into the other's style or scripts."""
+    size = f"width:100%;height:{height_px}px;border:0"
+    document = escape(render(view))
+    return f'<iframe sandbox="" title="{escape(view.title)}" style="{size}" srcdoc="{document}"></iframe>'
+
+
+def plot(candidate: CandidateView) -> Plot:
+    """Draw the forest plot of a candidate; where that is impossible, the report says so in its place."""
+    rows = candidate.forest
+    if not rows:
+        return Plot(missing="There is nothing to plot: no cell was decided.")
+    try:
+        return Plot(
+            wide_light=forest.data_uri(rows, forest.WIDE, forest.LIGHT),
+            wide_dark=forest.data_uri(rows, forest.WIDE, forest.DARK),
+            narrow_light=forest.data_uri(rows, forest.NARROW, forest.LIGHT),
+            narrow_dark=forest.data_uri(rows, forest.NARROW, forest.DARK),
+        )
+    except SetupError as error:
+        return Plot(missing=str(error))

@@ -1,0 +1,180 @@
+"""What a report says, in words and formatted numbers; every renderer lays this out and adds nothing.
+
+Every string of a view has passed through `tailgate.report.text.visible`; none is escaped for a particular format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from tailgate.records import CellDecision, Decision, RunVerdict
+
+FlipKind: TypeAlias = Literal["loss", "win"]
+
+# A shape beside every colour: the verdict must survive a grey print-out and colour-blind eyes.
+MARKS: dict[CellDecision, str] = {
+    "regression": "▼",
+    "invalid": "✕",
+    "inconclusive": "◆",
+    "uninformative": "○",
+    "pass": "●",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A labelled value."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactGroup:
+    """Labelled values under one heading."""
+
+    title: str
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Banner:
+    """The decision in one glance: ``Do not ship`` and a sentence that says why."""
+
+    decision: Decision
+    exit_code: int
+    headline: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellRow:
+    """One line of the table of cells; scores in percent, differences and bounds in percentage points."""
+
+    name: str
+    slice: str
+    stratum: str
+    decision: CellDecision
+    n: str
+    record: str  # wins-losses-ties
+    baseline: str
+    candidate: str
+    delta: str
+    low: str
+    high: str
+    margin: str
+    reason: str | None
+    flags: tuple[str, ...]
+    details: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForestRow:
+    """One line of the forest plot, in percentage points; bounds lie in [-100, 100]."""
+
+    name: str
+    decision: CellDecision
+    delta: float | None
+    low: float
+    high: float
+    margin: float
+    text: str  # the same numbers as words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """What an ordinary eval would have shown, beside the cell that it hides."""
+
+    sentence: str
+    overall_baseline: str
+    overall_candidate: str
+    mean_delta: str
+    median_delta: str
+    worst_cell: str
+    worst_delta: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """One answer, cut where it leaves the other one: `same`, then `mark`, then `rest`."""
+
+    same: str
+    mark: str
+    rest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flip:
+    """One item that the candidate lost or won."""
+
+    kind: FlipKind
+    item_id: str
+    scores: str
+    prompt: str
+    reference: str
+    baseline: Snippet
+    candidate: Snippet
+    divergence: str
+    failure: str | None
+    attributes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlipGroup:
+    """The flips of one cell, losses first; `left_out` counts those not shown."""
+
+    cell: str
+    decision: CellDecision
+    n_losses: int
+    n_wins: int
+    flips: tuple[Flip, ...]
+    left_out: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRow:
+    """How often an answer of one cell failed in one way, on each side."""
+
+    cell: str
+    mode: str
+    baseline: str
+    candidate: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateView:
+    """Everything that the report says about one candidate."""
+
+    candidate: str
+    baseline: str
+    decision: Decision
+    headline: str
+    sentence: str
+    reasons: tuple[str, ...]
+    contrast: Contrast
+    confidence: str  # of each one-sided bound, e.g. "95 %"
+    bounds_note: str
+    cells: tuple[CellRow, ...]
+    forest: tuple[ForestRow, ...]
+    failures: tuple[FailureRow, ...]
+    failures_left_out: str | None
+    flips: tuple[FlipGroup, ...]
+    flips_note: str | None
+    invalid_items: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportView:
+    """A whole report; `verdict` is the record it was made from, for the JSON renderer."""
+
+    title: str
+    banner: Banner
+    notices: tuple[str, ...]
+    not_applicable: tuple[Fact, ...]
+    controls: str
+    noise_floor: str
+    candidates: tuple[CandidateView, ...]
+    groups: tuple[FactGroup, ...]
+    verdict: RunVerdict
