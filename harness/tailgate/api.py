@@ -64,10 +64,10 @@ class Run:
         return Outcomes(tuple(read_outcomes(self.path)))
 
     def _repr_html_(self) -> str:
+        from tailgate.report.html import frame
         from tailgate.report.model import build_view
-        from tailgate.report.render import render
 
-        return render(build_view(self.verdict, self.manifest, self.outcomes), "html")
+        return frame(build_view(self.verdict, self.manifest, self.outcomes))
 
 
 def compare(baseline: str, candidates: str | Sequence[str], *, observer: Observer | None = None, **options: Any) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ INTERRUPTED = 128 + signal.SIGINT
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Decides whether a quantized checkpoint may replace its parent: paired, per slice, in the tail.\n\n"
     "Exit codes: 0 pass, 1 regression, 2 usage, 3 inconclusive or uninformative, 4 environment or integrity.",
@@ -38,6 +40,9 @@ GateName = Annotated[str | None, typer.Option("--gate", help="Gate file, or the 
 
 def main() -> NoReturn:
     """Run the command line. Errors of the user's end in one line and the exit code of the contract."""
+    # Our own progress stands in for the bars of the libraries below.
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except ClickException as error:

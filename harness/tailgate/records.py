@@ -52,6 +52,7 @@ class CellPlan:
     informative: bool
     reason: str | None = None  # why the cell cannot pass, when it is not informative
     clustered: bool = False
+    cluster_items: int = 1  # declared largest number of items in one cluster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

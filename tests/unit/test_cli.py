@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from tests.support.tiny import Tiny, save_tiny
 
 from tailgate import cli
+from tests.support.tiny import Tiny, save_tiny
 
 COMPARE_OPTIONS = {
     "--suite", "--gate", "--engine", "--out", "--seed", "--max-items", "--budget", "--fixed-n", "--fail-fast",
@@ -46,7 +46,9 @@ def test_options_of_compare_are_frozen(tailgate):
     assert {word.strip(",") for word in out.split() if word.startswith("--")} == COMPARE_OPTIONS
 
 
-@pytest.mark.parametrize("module", ["tailgate.cli", "tailgate.gate", "tailgate.pipeline.decide", "tailgate.report.model"])
+@pytest.mark.parametrize(
+    "module", ["tailgate.cli", "tailgate.gate", "tailgate.pipeline.decide", "tailgate.report.model"]
+)
 def test_light_modules_import_neither_torch_nor_transformers(module):
     script = f"import sys, {module}; print(sorted({{'torch', 'transformers', 'scipy.stats'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -108,7 +110,18 @@ def test_output_that_cannot_be_written_is_an_environment_error(tailgate, tmp_pat
 
 def test_run_on_a_tiny_model_can_be_decided_again_reported_and_read_as_json(tailgate, tmp_path, model):
     out = tmp_path / "run"
-    arguments = ["--suite", "quick", "--out", out, "--store", tmp_path / "store", "--max-items", "20", "--json", "--quiet"]
+    arguments = [
+        "--suite",
+        "quick",
+        "--out",
+        out,
+        "--store",
+        tmp_path / "store",
+        "--max-items",
+        "20",
+        "--json",
+        "--quiet",
+    ]
     code, text, _ = tailgate("compare", model, f"{model}@rtn", *arguments)
     verdict = json.loads(text)
     assert (code, verdict["exit_code"]) == (3, 3)  # random weights answer nothing: no cell is informative

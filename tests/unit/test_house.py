@@ -66,7 +66,9 @@ def test_readme_names_the_two_commands(repo_root):
 
 def test_constraints_pin_what_the_project_requires(repo_root):
     pinned = dict(
-        line.split("==") for line in (repo_root / "constraints.txt").read_text().splitlines() if "==" in line and line[0] != "#"
+        line.split("==")
+        for line in (repo_root / "constraints.txt").read_text().splitlines()
+        if "==" in line and line[0] != "#"
     )
     assert pinned["torch"] == "2.13.0"
     assert (5, 16, 1) <= tuple(map(int, pinned["transformers"].split("."))) < (5, 20)

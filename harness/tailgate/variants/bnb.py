@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -12,9 +13,13 @@ from tailgate.variants.linear import linear_layers, replace_module
 from tailgate.variants.method import Applied, ApplyMethod, OptionValue
 from tailgate.variants.rtn import same_weights
 
+CAST_NOTE = "bitsandbytes int8 casts fp32 activations to fp16 while it quantizes them"
+
 
 def int8(model: torch.nn.Module, options: Mapping[str, OptionValue]) -> Applied:
     """Replace every linear layer but the LM head by `Linear8bitLt`, outlier threshold as in LLM.int8()."""
+    # Said once in the manifest instead of once per layer and step.
+    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     quantized = changed = 0
     for name, layer in list(linear_layers(model)):
         new = bnb.nn.Linear8bitLt(
@@ -24,7 +29,9 @@ def int8(model: torch.nn.Module, options: Mapping[str, OptionValue]) -> Applied:
         new.bias = layer.bias
         quantized += 1
         changed += _install(model, name, layer, new)
-    return Applied(quantized_tensors=quantized, changed_tensors=changed, storage="int8 rows (LLM.int8)")
+    return Applied(
+        quantized_tensors=quantized, changed_tensors=changed, storage="int8 rows (LLM.int8)", notes=(CAST_NOTE,)
+    )
 
 
 def four_bit(quant_type: str) -> ApplyMethod:

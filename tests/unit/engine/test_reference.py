@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 import torch
-from tests.support.tiny import Tiny, save_tiny
 
 from tailgate.engine.protocol import ServedModel
 from tailgate.engine.reference import ReferenceEngine
@@ -13,6 +12,7 @@ from tailgate.engine.scheduler import BatchLimits
 from tailgate.errors import SetupError
 from tailgate.variants.load import load
 from tailgate.variants.variant import resolve
+from tests.support.tiny import Tiny, save_tiny
 
 
 def serve(folder, method=""):

@@ -4,11 +4,11 @@ import json
 
 import pytest
 import torch
-from tests.support.tiny import Tiny, save_tiny
 
 from tailgate.errors import CheckpointError, MissingPackageError, VariantError
 from tailgate.variants.load import can_donate, load
 from tailgate.variants.variant import cached_facts, remember_facts, resolve
+from tests.support.tiny import Tiny, save_tiny
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from tests.support.tiny import Tiny, tiny_model
 
 from tailgate.variants import rtn
+from tests.support.tiny import Tiny, tiny_model
 
 OPTIONS = {"bits": 4, "group": 64, "sym": True}
 

