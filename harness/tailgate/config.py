@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tailgate.errors import ConfigError
 from tailgate.records import CellKey
 
-Fraction: TypeAlias = Annotated[float, Field(gt=0, le=1)]
+Fraction: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 Count: TypeAlias = Annotated[int, Field(gt=0)]
 Value = TypeVar("Value", int, float)
 
