@@ -1,0 +1,188 @@
+"""Intervals for a paired difference: valid at any look (by betting), and at fixed n (for readers who expect them)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from tailgate.stats.eprocess import Floats, Units, log_e_fail, log_e_pass, units_log_e_fail, units_log_e_pass
+
+# Halving [-1, 1] this often reaches neighbouring floats at every size a margin can have, so that
+# ``low > -margin`` and ``log_e_pass >= log(1 / alpha)`` never disagree.
+_HALVINGS = 70
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """Lower and upper bound of one number."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class IntervalArray:
+    """Lower and upper bounds of many numbers, as arrays of one shape."""
+
+    low: Floats
+    high: Floats
+
+
+def time_uniform_interval(units: Units, alpha: float) -> Interval:
+    """One-sided bounds for delta at ``1 - alpha`` each, valid at every look at once.
+
+    Parameters
+    ----------
+    units : Units
+        Items or whole clusters seen so far; none at all gives [-1, 1].
+    alpha : float
+        Error rate of each side; together the bounds are a ``1 - 2 alpha`` interval.
+
+    Notes
+    -----
+    ``low`` is where the evidence against ``delta <= d0`` crosses ``1 / alpha``; that evidence never rises in ``d0``,
+    whatever the sample, so bisection finds the one crossing. Hence ``low > -m`` exactly when the evidence of a cell
+    with margin ``m`` suffices to pass. Assumes what the e-processes assume: units in one uniform random order.
+
+    References
+    ----------
+    Waudby-Smith, I. and Ramdas, A. (2024). Estimating means of bounded random variables by betting. JRSS B 86(1).
+    Howard, S. et al. (2021). Time-uniform, nonparametric, nonasymptotic confidence sequences. Ann. Statist. 49(2).
+    """
+    bar = log_bar(alpha)
+    low = _largest_rejected(lambda d0: units_log_e_pass(units, -d0) >= bar, ())
+    high = -_largest_rejected(lambda d0: units_log_e_fail(units, d0) >= bar, ())
+    return Interval(low=float(low), high=float(high))
+
+
+def count_intervals(wins: ArrayLike, ties: ArrayLike, losses: ArrayLike, alpha: float) -> IntervalArray:
+    """:func:`time_uniform_interval` for many triples of counts at once; arrays broadcast."""
+    bar = log_bar(alpha)
+    w, t, x = np.broadcast_arrays(wins, ties, losses)
+    low = _largest_rejected(lambda d0: log_e_pass(w, t, x, -d0) >= bar, w.shape)
+    high = -_largest_rejected(lambda d0: log_e_fail(w, t, x, d0) >= bar, w.shape)
+    return IntervalArray(low=low, high=high)
+
+
+def log_bar(alpha: float) -> float:
+    """The log evidence that establishes a verdict: ``log(1 / alpha)``."""
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha {alpha} lies outside (0, 1)")
+    return float(-np.log(alpha))
+
+
+def _largest_rejected(rejects: Callable[[Floats], NDArray[np.bool_]], shape: tuple[int, ...]) -> Floats:
+    """The supremum of rejected values in [-1, 1], -1 where none is; `rejects` is true below it, false above."""
+    low = np.full(shape, -1.0)
+    high = np.full(shape, 1.0)
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        inside = (low < middle) & (middle < high)
+        if not inside.any():
+            break
+        rejected = rejects(np.where(inside, middle, 0.0))
+        low = np.where(inside & rejected, middle, low)
+        high = np.where(inside & ~rejected, middle, high)
+    # The upper end is the first value not rejected: strictly above every margin that passed.
+    bound: Floats = np.where(low > -1.0, high, -1.0)
+    return bound
+
+
+def tango_statistic(wins: int, losses: int, n: int, delta0: float) -> float:
+    """Tango's score statistic for ``delta = delta0``, standard normal under it; at zero, McNemar's signed root.
+
+    Parameters
+    ----------
+    wins, losses : int
+        Discordant pairs for and against the candidate.
+    n : int
+        All pairs.
+    delta0 : float
+        Hypothetical difference in [-1, 1].
+
+    Notes
+    -----
+    Assumes independent pairs with 0/1 scores, n fixed beforehand, and a sample large enough for a normal score.
+
+    References
+    ----------
+    Tango, T. (1998). Equivalence test and confidence interval for the difference in proportions for the paired-sample
+    design. Statistics in Medicine 17, 891-908.
+    """
+    slope = -wins - losses + (2 * n - wins + losses) * delta0
+    constant = -losses * delta0 * (1 - delta0)
+    only_baseline = (sqrt(max(slope**2 - 8 * n * constant, 0.0)) - slope) / (4 * n)
+    variance = n * (2 * only_baseline + delta0 * (1 - delta0))
+    excess = wins - losses - n * delta0
+    if variance <= 0:
+        return 0.0 if excess == 0 else float(np.copysign(np.inf, excess))
+    return float(excess / sqrt(variance))
+
+
+def tango_interval(wins: int, losses: int, n: int, alpha: float) -> Interval:
+    """Tango (1998) score interval for a paired difference of proportions, two-sided at ``1 - 2 alpha``.
+
+    Raises
+    ------
+    ValueError
+        There are no pairs.
+
+    Notes
+    -----
+    Valid at a fixed n only; see :func:`tango_statistic` for assumptions and the reference. The statistic falls in
+    ``delta0``, so each end is found by bisection.
+    """
+    if n < 1:
+        raise ValueError("no pairs: an interval needs at least one")
+    z = normal_quantile(1 - alpha)
+    low = _largest_rejected(lambda d0: np.asarray(tango_statistic(wins, losses, n, float(d0)) >= z), ())
+    high = -_largest_rejected(lambda d0: np.asarray(tango_statistic(losses, wins, n, float(d0)) >= z), ())
+    return Interval(low=float(low), high=float(high))
+
+
+def mcnemar_exact_p(wins: int, losses: int) -> float:
+    """Exact two-sided McNemar p-value: are wins and losses equally likely among the discordant pairs?
+
+    Notes
+    -----
+    Assumes independent pairs with 0/1 scores and n fixed beforehand. Twice the smaller binomial tail at one half.
+
+    References
+    ----------
+    McNemar, Q. (1947). Note on the sampling error of the difference between correlated proportions. Psychometrika 12.
+    """
+    n = wins + losses
+    return min(1.0, 2.0 * float(special.bdtr(min(wins, losses), n, 0.5)))
+
+
+def clopper_pearson(successes: int, n: int, alpha: float) -> Interval:
+    """Exact one-sided bounds at ``1 - alpha`` each for a binomial proportion.
+
+    Raises
+    ------
+    ValueError
+        No trials, or successes outside 0..n.
+
+    Notes
+    -----
+    Assumes n independent trials with one success probability, n fixed beforehand.
+
+    References
+    ----------
+    Clopper, C. and Pearson, E. (1934). The use of confidence or fiducial limits. Biometrika 26, 404-413.
+    """
+    if n < 1 or not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes in {n} trials: a proportion needs 0 <= successes <= n and n >= 1")
+    low = float(special.betaincinv(successes, n - successes + 1, alpha)) if successes else 0.0
+    high = float(special.betaincinv(successes + 1, n - successes, 1 - alpha)) if successes < n else 1.0
+    return Interval(low=low, high=high)
+
+
+def normal_quantile(probability: float) -> float:
+    """Quantile of the standard normal distribution."""
+    return float(special.ndtri(probability))
