@@ -1,0 +1,208 @@
+"""Suites: which strata of which slices are gated, from which seed, by which gate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+
+from tailgate_slices.item import SliceError
+from tailgate_slices.registry import did_you_mean, get_slice
+
+MAX_CELLS = 24  # a block is corrected for the number of cells: more of them would hide real damage
+
+Name: TypeAlias = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteCell:
+    """One gated cell. A required cell must fit the model's context; any other is left out, and listed."""
+
+    slice: str
+    stratum: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A resolved suite.
+
+    `calibration` maps the address of a baseline to its shipped scores: cell name -> ``{"n": 40, "correct": 31}``.
+    `sha256` covers everything but the calibration: equal suites have equal hashes however their files are written.
+    """
+
+    name: str
+    version: str
+    seed: int
+    gate: str
+    cells: tuple[SuiteCell, ...]
+    sha256: str
+    calibration: Mapping[str, Mapping[str, Mapping[str, int]]]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _SliceTable(_Strict):
+    name: Name
+    gate_by: Name
+    strata: Annotated[list[Name], Field(min_length=1)]
+    required: list[Name] = []
+
+
+class _SuiteFile(_Strict):
+    name: Name
+    version: Name
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    gate: Name
+    slices: Annotated[list[_SliceTable], Field(min_length=1)]
+
+
+class _Score(_Strict):
+    n: Annotated[int, Field(gt=0)]
+    correct: Annotated[int, Field(ge=0)]
+
+
+class _CalibrationFile(RootModel[dict[str, dict[str, _Score]]]):
+    model_config = ConfigDict(strict=True)
+
+
+def suite_names() -> tuple[str, ...]:
+    """Names of the suites that ship with the package, in alphabetical order."""
+    files = _shipped().iterdir()
+    return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
+
+
+def load_suite(source: str | Path) -> Suite:
+    """Load a suite: the name of one that ships with the package, or a TOML file.
+
+    A file ``<suite>.calibration.json`` beside it is read as its shipped calibration.
+
+    Raises
+    ------
+    SliceError
+        No such suite, or the file is not TOML, has an unknown key, names an unknown slice or stratum, names a
+        cell twice, or has no cell or more than 24.
+    """
+    names = suite_names()
+    if str(source) in names:
+        return _load(_shipped() / f"{source}.toml", _shipped() / f"{source}.calibration.json", f"suite {source}")
+    path = Path(source)
+    if not path.is_file():
+        hint = did_you_mean(str(source), names)
+        raise SliceError(f"no suite '{source}'{hint}; give a TOML file or one of {', '.join(names)}")
+    return _load(path, path.with_suffix(".calibration.json"), f"suite file {path}")
+
+
+def _shipped() -> Traversable:
+    return resources.files("tailgate_slices") / "suites"
+
+
+def _load(file: Traversable, calibration: Traversable, where: str) -> Suite:
+    try:
+        data = tomllib.loads(_read(file, where))
+    except tomllib.TOMLDecodeError as error:
+        raise SliceError(f"{where} is not valid TOML: {error}; correct the file") from error
+    try:
+        parsed = _SuiteFile.model_validate(data)
+    except ValidationError as error:
+        raise SliceError(f"{where}: {_first_problem(error)}") from None
+    cells = _cells(parsed, where)
+    return Suite(
+        name=parsed.name,
+        version=parsed.version,
+        seed=parsed.seed,
+        gate=parsed.gate,
+        cells=cells,
+        sha256=_hash(parsed, cells),
+        calibration=_calibration(calibration, where),
+    )
+
+
+def _read(file: Traversable, where: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SliceError(f"{where} cannot be read: {error}; give a readable UTF-8 file") from error
+
+
+def _cells(suite: _SuiteFile, where: str) -> tuple[SuiteCell, ...]:
+    cells = tuple(cell for table in suite.slices for cell in _table_cells(table, where))
+    if len(cells) > MAX_CELLS:
+        raise SliceError(f"{where} has {len(cells)} cells, at most {MAX_CELLS} are allowed; remove some strata")
+    seen: set[tuple[str, str]] = set()
+    for cell in cells:
+        if (cell.slice, cell.stratum) in seen:
+            raise SliceError(f"{where} names the cell {cell.slice}/{cell.stratum} twice; remove one")
+        seen.add((cell.slice, cell.stratum))
+    return cells
+
+
+def _table_cells(table: _SliceTable, where: str) -> Iterator[SuiteCell]:
+    try:
+        found = get_slice(table.name)
+    except SliceError as error:
+        raise SliceError(f"{where}: {error}") from error
+    if table.gate_by != found.axis:
+        raise SliceError(
+            f"{where}: {table.name} is gated by '{table.gate_by}', its strata lie on '{found.axis}'; "
+            f'write gate_by = "{found.axis}"'
+        )
+    for stratum in (*table.strata, *table.required):
+        if stratum not in found.strata:
+            hint = did_you_mean(stratum, found.strata)
+            raise SliceError(
+                f"{where}: {table.name} has no stratum '{stratum}'{hint}; choose from {', '.join(found.strata)}"
+            )
+    for stratum in table.required:
+        if stratum not in table.strata:
+            raise SliceError(f"{where}: {table.name} requires '{stratum}', not among its strata; add it to strata")
+    for stratum in table.strata:
+        yield SuiteCell(slice=table.name, stratum=stratum, required=stratum in table.required)
+
+
+def _hash(suite: _SuiteFile, cells: tuple[SuiteCell, ...]) -> str:
+    content = {
+        "name": suite.name,
+        "version": suite.version,
+        "seed": suite.seed,
+        "gate": suite.gate,
+        "cells": [[cell.slice, cell.stratum, cell.required] for cell in cells],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _calibration(file: Traversable, where: str) -> dict[str, dict[str, dict[str, int]]]:
+    if not file.is_file():
+        return {}
+    try:
+        parsed = _CalibrationFile.model_validate_json(_read(file, f"calibration of {where}"))
+    except ValidationError as error:
+        raise SliceError(f"calibration of {where}: {_first_problem(error)}; measure it again") from None
+    for scores in parsed.root.values():
+        for cell, score in scores.items():
+            if score.correct > score.n:
+                raise SliceError(
+                    f"calibration of {where}: {cell} has {score.correct} correct of {score.n}; measure it again"
+                )
+    return {key: {cell: score.model_dump() for cell, score in scores.items()} for key, scores in parsed.root.items()}
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem: Any = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in problem["loc"]) or "content"
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key '{where}' = {problem['input']!r}; remove it"
+    if problem["type"] == "missing":
+        return f"'{where}' is missing; add it"
+    seen = repr(problem["input"])
+    return f"'{where}' = {seen[:80]}: {problem['msg'].lower()}; correct it"

@@ -1,0 +1,140 @@
+"""Suites: what they resolve to, and which files are refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tailgate_slices.item import SliceError
+from tailgate_slices.registry import BUILT_IN, get_slice
+from tailgate_slices.suites import load_suite, suite_names
+
+HEAD = 'name = "mine"\nversion = "1"\nseed = 5\ngate = "quick"\n'
+LENGTHS = '[[slices]]\nname = "long_context"\ngate_by = "len"\n'
+GOOD = HEAD + LENGTHS + 'strata = ["len=128", "len=256"]\nrequired = ["len=128"]\n'
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_suite(text):
+        path = tmp_path / "mine.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_suite
+
+
+def test_shipped_suites_are_quick_and_tail():
+    assert suite_names() == ("quick", "tail")
+
+
+@pytest.mark.parametrize(("name", "most"), [("quick", 8), ("tail", 24)])
+def test_shipped_suite_keeps_to_its_number_of_cells(name, most):
+    assert 0 < len(load_suite(name).cells) <= most
+
+
+@pytest.mark.parametrize("name", ["quick", "tail"])
+def test_shipped_suite_gates_every_built_in_slice(name):
+    assert {cell.slice for cell in load_suite(name).cells} == set(BUILT_IN)
+
+
+def test_prompts_of_quick_are_short(word_tokens):
+    for cell in load_suite("quick").cells:
+        item = get_slice(cell.slice).item(stratum=cell.stratum, seed=1, index=0, tokens=word_tokens)
+        assert word_tokens.count(item.prompt) <= 256
+
+
+def test_file_resolves_to_cells_in_order_with_what_is_required(write):
+    cells = load_suite(write(GOOD)).cells
+    assert [(cell.stratum, cell.required) for cell in cells] == [("len=128", True), ("len=256", False)]
+
+
+def test_hash_ignores_layout_and_comments(write):
+    first = load_suite(write(GOOD)).sha256
+    assert load_suite(write("# a comment\n" + GOOD.replace(" = ", "   =  "))).sha256 == first
+
+
+@pytest.mark.parametrize(("old", "new"), [("seed = 5", "seed = 6"), ('"len=256"', '"len=512"'), ('"quick"', '"x"')])
+def test_hash_follows_content(write, old, new):
+    first = load_suite(write(GOOD)).sha256
+    assert load_suite(write(GOOD.replace(old, new))).sha256 != first
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (GOOD + "color = 3\n", r"unknown key 'slices.0.color' = 3; remove it"),
+        (GOOD.replace("seed = 5\n", ""), r"'seed' is missing; add it"),
+        (GOOD.replace("seed = 5", 'seed = "5"'), r"'seed' = '5': input should be a valid integer"),
+        (GOOD.replace("seed = 5", "seed = -5"), r"'seed' = -5"),
+        (HEAD, r"'slices' is missing"),
+        (HEAD + "slices = []\n", r"'slices' = \[\]"),
+        (HEAD + LENGTHS + "strata = []\n", r"'slices.0.strata' = \[\]"),
+        (GOOD.replace("long_context", "long_contxt"), r"no slice 'long_contxt', did you mean 'long_context'"),
+        (GOOD.replace('"len=256"', '"len=257"'), r"has no stratum 'len=257', did you mean 'len=256'"),
+        (GOOD.replace('gate_by = "len"', 'gate_by = "depth"'), r"gated by 'depth', .* write gate_by = \"len\""),
+        (GOOD.replace('"len=256"]', '"len=128"]'), r"names the cell long_context/len=128 twice"),
+        (GOOD + LENGTHS + 'strata = ["len=128"]\n', r"names the cell long_context/len=128 twice"),
+        (GOOD.replace('required = ["len=128"]', 'required = ["len=512"]'), r"requires 'len=512', not among its strata"),
+        ("name = [", r"is not valid TOML"),
+    ],
+)
+def test_bad_file_is_refused_in_one_line_that_says_why(write, text, problem):
+    with pytest.raises(SliceError, match=problem) as caught:
+        load_suite(write(text))
+    assert "\n" not in str(caught.value)
+
+
+def test_more_than_24_cells_are_refused_with_their_number(write):
+    tables = [(name, get_slice(name)) for name in BUILT_IN]
+    text = HEAD + "".join(
+        f'[[slices]]\nname = "{name}"\ngate_by = "{maker.axis}"\nstrata = {json.dumps(maker.strata)}\n'
+        for name, maker in tables
+    )
+    n_cells = sum(len(maker.strata) for _, maker in tables)
+    with pytest.raises(SliceError, match=f"has {n_cells} cells, at most 24"):
+        load_suite(write(text))
+
+
+def test_unknown_suite_is_refused_with_the_known_names():
+    with pytest.raises(SliceError, match=r"no suite 'qick', did you mean 'quick'\?; give a TOML file or one of quick"):
+        load_suite("qick")
+
+
+def test_unreadable_text_is_refused(tmp_path):
+    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SliceError, match="cannot be read"):
+        load_suite(tmp_path / "bad.toml")
+
+
+def test_suite_without_calibration_file_has_none(write):
+    assert load_suite(write(GOOD)).calibration == {}
+
+
+def test_calibration_beside_the_file_is_read(write, tmp_path):
+    scores = {"key": {"long_context/len=128": {"n": 40, "correct": 31}}}
+    (tmp_path / "mine.calibration.json").write_text(json.dumps(scores))
+    assert load_suite(write(GOOD)).calibration == scores
+
+
+def test_calibration_does_not_change_the_hash(write, tmp_path):
+    first = load_suite(write(GOOD)).sha256
+    (tmp_path / "mine.calibration.json").write_text('{"key": {"long_context/len=128": {"n": 40, "correct": 31}}}')
+    assert load_suite(write(GOOD)).sha256 == first
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ('{"key": {"c": {"n": 40, "correct": 41}}}', "41 correct of 40"),
+        ('{"key": {"c": {"n": 0, "correct": 0}}}', "n' = 0"),
+        ('{"key": {"c": {"n": 40}}}', "correct' is missing"),
+        ("[1", "measure it again"),
+    ],
+)
+def test_bad_calibration_is_refused(write, tmp_path, content, problem):
+    path = write(GOOD)
+    (tmp_path / "mine.calibration.json").write_text(content)
+    with pytest.raises(SliceError, match=problem):
+        load_suite(path)
