@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLimits:
-    """A batch holds at most `rows` requests and, padded to its longest, at most `tokens` tokens."""
+    """A batch holds at most `rows` requests and, padded to its longest, at most `tokens` tokens.
 
-    rows: int = 64
+    No request in it is shorter than `shortest` times the longest: padding is computed like any other token.
+    """
+
+    rows: int = 32
     tokens: int = 16_384
+    shortest: float = 0.75
 
 
 def plan_batches(lengths: Sequence[int], limits: BatchLimits) -> list[list[int]]:
@@ -31,13 +35,13 @@ def plan_batches(lengths: Sequence[int], limits: BatchLimits) -> list[list[int]]
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     batches: list[list[int]] = []
     for index in order:
-        if batches and _fits(batches[-1], lengths, limits):
+        if batches and _fits(index, batches[-1], lengths, limits):
             batches[-1].append(index)
         else:
             batches.append([index])
     return batches
 
 
-def _fits(batch: list[int], lengths: Sequence[int], limits: BatchLimits) -> bool:
-    rows = len(batch) + 1
-    return rows <= limits.rows and rows * lengths[batch[0]] <= limits.tokens
+def _fits(index: int, batch: list[int], lengths: Sequence[int], limits: BatchLimits) -> bool:
+    rows, longest = len(batch) + 1, lengths[batch[0]]
+    return rows <= limits.rows and rows * longest <= limits.tokens and lengths[index] >= limits.shortest * longest

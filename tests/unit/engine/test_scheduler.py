@@ -22,6 +22,12 @@ def test_batches_stay_within_rows_and_padded_tokens(lengths):
         assert len(batch) * max(lengths[index] for index in batch) <= 1000 or len(batch) == 1
 
 
+@given(LENGTHS)
+def test_batches_hold_requests_of_like_length(lengths):
+    for batch in plan_batches(lengths, BatchLimits(shortest=0.5)):
+        assert min(lengths[index] for index in batch) >= 0.5 * max(lengths[index] for index in batch)
+
+
 @given(LENGTHS, st.integers(0, 10))
 def test_batches_left_after_a_kill_are_the_batches_of_the_whole(lengths, finished):
     limits = BatchLimits(rows=4, tokens=1000)
