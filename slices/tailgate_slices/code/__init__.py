@@ -1,116 +1,140 @@
-"""Small Python programs: what they print, and one-line expressions written from a description. Nothing is executed."""
+"""Small Python functions to write and programs whose output to predict. Nothing a model wrote is executed."""
 
 from __future__ import annotations
 
-import ast
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from tailgate_slices.code.expressions import parse_expression, same_polynomial
+from tailgate_slices.code.functions import Signature, returned_expression, same_polynomial
 from tailgate_slices.code.programs import draw_program
-from tailgate_slices.drawing import integer, item_id, level, pick, pick_distinct, require_stratum
-from tailgate_slices.grading import COMMON_MODES, RIGHT, failure, signed_numbers, words
-from tailgate_slices.item import Answer, Card, Grade, Item, TokenCounter, item_rng
+from tailgate_slices.drawing import item_id, pick, pick_distinct, require_stratum
+from tailgate_slices.grading import COMMON_MODES, RIGHT, bounded, failure, signed_numbers, words
+from tailgate_slices.item import Answer, Card, Grade, Item, SliceError, TokenCounter, item_rng
 
-TASKS = ("output", "output", "expression")
-_NAMES = ("a", "b", "c", "x", "y", "z", "price", "count", "total", "width", "height")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
-    prompt: str
-    reference: str
-    type: str
+_PARAMETERS = ("a", "b", "c", "x", "y", "z", "price", "count", "total", "width", "height", "tax")
+_FUNCTIONS = ("add", "join", "merge", "mix", "scale", "shift", "blend", "score")
+_OPERATORS = ("+", "-", "*")
 
 
 class Code:
-    """Predict the output of a generated program, or write an expression; the stratum counts operations."""
+    """Write a function of so many operations, or say what a program of so many operations prints."""
 
     name = "code"
     version = "1"
-    axis = "depth"
-    strata: tuple[str, ...] = ("depth=1", "depth=2", "depth=3", "depth=4", "depth=6")
+    axis = "task"
+    strata: tuple[str, ...] = (
+        *("task=write-1", "task=write-2", "task=write-3", "task=write-5"),
+        *("task=print-1", "task=print-2", "task=print-4"),
+    )
     chance = 0.0
     uses_tokenizer = False
     card = Card(
-        catches="Lost exactness: dropped operations, changed literals, broken syntax.",
-        scoring="Output: 1 if the last value of the program's type in the answer is the output. Expression: 1 if it "
-        "parses and is the same polynomial as the reference. Else 0. Nothing is executed.",
-        provenance="Generated programs and descriptions; no text of others.",
+        catches="Lost exactness: dropped operations, swapped operators, broken syntax, values not followed through.",
+        scoring="write: 1 if the function parses, has the asked-for name and number of parameters, and returns the "
+        "same polynomial. print: 1 if the last value of the program's type in the output given is the output. "
+        "Else 0. Nothing is executed.",
+        provenance="Generated functions and programs; no text of others.",
         licence="Apache-2.0",
         failure_modes={
             **COMMON_MODES,
-            "syntax_error": "the expression does not parse",
-            "unsupported": "parses, but is more than one expression of names, integers and + - *",
-            "wrong_expression": "another expression",
+            "no_code": "no function in the answer",
+            "syntax_error": "the code does not parse",
+            "wrong_signature": "a function of another name or with other parameters",
+            "unsupported": "more than one return of an expression of names, integers and + - *",
+            "wrong_expression": "returns something else",
             "wrong_output": "another output",
             "no_output": "no value of the type that the program prints",
         },
-        limits="Straight-line programs of one variable; no loops, no libraries, no execution of what the model wrote.",
+        limits="Straight-line code; no loops, no libraries, no execution of what the model wrote.",
     )
 
     def item(self, *, stratum: str, seed: int, index: int, tokens: TokenCounter | None) -> Item:
-        """Draw a task, then a program or an expression of as many operations as the stratum says."""
+        """Draw a function or a program of as many operations as the stratum says."""
         require_stratum(self, stratum)
         rng = item_rng(self.name, self.version, seed, stratum, index)
-        task = pick(rng, TASKS)
-        question = (_output_question if task == "output" else _expression_question)(rng, level(stratum))
-        return Item(
-            id=item_id(self, stratum, seed, index),
-            slice=self.name,
-            stratum=stratum,
-            index=index,
-            prompt=question.prompt,
-            references=(question.reference,),
-            max_new_tokens=max(20, 14 + 2 * level(stratum)) if task == "output" else 12 + 6 * level(stratum),
-            stop=("\n",),
-            attributes={"task": task, "type": question.type},
-        )
+        task, operations = _task(stratum)
+        draw = _write if task == "write" else _print
+        return draw(rng, operations, Item(
+            id=item_id(self, stratum, seed, index), slice=self.name, stratum=stratum, index=index,
+            prompt="", references=(), max_new_tokens=1,
+        ))  # fmt: skip
 
     def grade(self, item: Item, answer: Answer) -> Grade:
-        """Grade an output by its value, an expression by its polynomial."""
-        if item.attributes["task"] == "expression":
-            return _grade_expression(item, answer)
+        """Grade a function by the polynomial it returns, an output by its value."""
+        if item.attributes["task"] == "write":
+            return _grade_function(item, answer)
+        output = _given_output(bounded(answer.text))
         if item.attributes["type"] == "int":
-            found = signed_numbers(answer.text)
-            if not found:
-                return failure(answer, "no_output")
-            return RIGHT if found[-1] == item.references[0] else failure(answer, "wrong_output")
-        said = words(answer.text, fold=False)
-        if not said:
-            return failure(answer, "no_output")
-        return RIGHT if item.references[0] in said else failure(answer, "wrong_output")
+            found = signed_numbers(output)
+            right = bool(found) and found[-1] == item.references[0]
+        else:
+            found = words(output, fold=False)
+            right = item.references[0] in found
+        if right:
+            return RIGHT
+        return failure(answer, "wrong_output" if found else "no_output")
 
     def min_context(self, stratum: str) -> int:
-        """A program of one line an operation, with room for the chat template, and the answer."""
+        """A short request or program, with room for the chat template, and the answer."""
         require_stratum(self, stratum)
-        return 192 + 32 * level(stratum)
+        return 224 + 32 * _task(stratum)[1]
 
 
-def _output_question(rng: np.random.Generator, depth: int) -> _Question:
-    program = draw_program(rng, depth)
-    return _Question(
-        prompt=f"What does this Python program print?\n{program.source}", reference=program.output, type=program.type
+def _task(stratum: str) -> tuple[str, int]:
+    task, _, operations = stratum.partition("=")[2].partition("-")
+    return task, int(operations)
+
+
+def _write(rng: np.random.Generator, operations: int, item: Item) -> Item:
+    names = pick_distinct(rng, _PARAMETERS, operations + 1)
+    expression = names[0]
+    for name in names[1:]:
+        expression += f" {pick(rng, _OPERATORS)} {name}"
+    function = pick(rng, _FUNCTIONS)
+    head = f"{function}({', '.join(names)})"
+    return replace(
+        item,
+        prompt=f"Write a Python function {head} that returns {expression}.",
+        references=(f"def {head}: return {expression}",),
+        max_new_tokens=30 + 8 * operations,
+        stop=("\n```\n",),
+        attributes={"task": "write", "function": function, "parameters": ",".join(names)},
     )
 
 
-def _expression_question(rng: np.random.Generator, depth: int) -> _Question:
-    names = pick_distinct(rng, _NAMES, depth + 1)
-    source = said = names[0]
-    for other in names[1:]:
-        operand = other if rng.random() < 0.5 else str(integer(rng, 2, 9))
-        sign, word = pick(rng, (("+", "plus"), ("-", "minus"), ("*", "times")))
-        source = f"({source}) {sign} {operand}" if " " in source else f"{source} {sign} {operand}"
-        said = f"{said} {word} {operand}" if said == names[0] else f"{said}, then {word} {operand}"
-    return _Question(prompt=f"Write in Python: {said}", reference=source, type="expression")
+def _print(rng: np.random.Generator, operations: int, item: Item) -> Item:
+    program = draw_program(rng, operations)
+    return replace(
+        item,
+        prompt=f"```python\n{program.source}\n```\nWhat is the output of this code?",
+        references=(program.output,),
+        max_new_tokens=24 + 2 * operations,
+        attributes={"task": "print", "type": program.type},
+    )
 
 
-def _grade_expression(item: Item, answer: Answer) -> Grade:
-    given = parse_expression(answer.text)
+def _grade_function(item: Item, answer: Answer) -> Grade:
+    parameters = str(item.attributes["parameters"]).split(",")
+    signature = Signature(name=str(item.attributes["function"]), parameters=tuple(parameters))
+    given = returned_expression(answer.text, signature)
     if isinstance(given, str):
         return failure(answer, given)
-    same = same_polynomial(given, ast.parse(item.references[0], mode="eval").body)
+    wanted = returned_expression(item.references[0], signature)
+    if isinstance(wanted, str):
+        raise SliceError(f"item {item.id} has the reference '{item.references[0]}', which is no function: {wanted}")
+    same = same_polynomial(given, wanted)
     if same is None:
         return failure(answer, "unsupported")
-    return RIGHT if same else failure(answer, "wrong_expression")
+    return RIGHT if same else failure(answer, "wrong_expression", decisive=True)
+
+
+def _given_output(text: str) -> str:
+    """What an answer presents as output: a code block, else code in the line, else its first paragraph."""
+    before, fence, inside = text.partition("```")
+    if fence:
+        language, newline, rest = inside.partition("```")[0].partition("\n")
+        return rest if newline and language.strip().isalnum() else inside.partition("```")[0]
+    paragraph = before.partition("\n\n")[0] if len(before.partition("\n\n")[0]) > 40 else before
+    spans = paragraph.split("`")
+    return spans[-2] if len(spans) > 2 and len(spans) % 2 else paragraph

@@ -1,4 +1,4 @@
-"""Programs and expressions: right by construction, and never executed when a model wrote them."""
+"""Functions and programs: right by construction, and never executed when a model wrote them."""
 
 from __future__ import annotations
 
@@ -9,107 +9,118 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailgate_slices.code import Code
-from tailgate_slices.code.expressions import parse_expression, same_polynomial
+from tailgate_slices.code.functions import same_polynomial
 from tailgate_slices.item import Answer, Item, item_rng
 
 MAKER = Code()
 
 
-def asked(task, kind, reference):
+def asked(reference, **attributes):
     return Item(
         id="x",
         slice="code",
-        stratum="depth=1",
+        stratum="task=write-1",
         index=0,
-        prompt="Write in Python",
+        prompt="Write a Python function",
         references=(reference,),
         max_new_tokens=20,
-        attributes={"task": task, "type": kind},
+        attributes=attributes,
     )
 
 
-EXPRESSION = asked("expression", "expression", "(a + b) * 3")
-INTEGER = asked("output", "int", "-12")
-STRING = asked("output", "str", "catDOG")
+FUNCTION = asked("def mix(a, b, c): return a + b * c", task="write", function="mix", parameters="a,b,c")
+INTEGER = asked("-12", task="print", type="int")
+STRING = asked("catDOG", task="print", type="str")
+WRITING = [stratum for stratum in MAKER.strata if "write" in stratum]
+PRINTING = [stratum for stratum in MAKER.strata if "print" in stratum]
 
 
 def grade(item, text, finish_reason="stop"):
     return MAKER.grade(item, Answer(text=text, finish_reason=finish_reason))
 
 
-def draw(stratum, task):
-    items = (MAKER.item(stratum=stratum, seed=1, index=index, tokens=None) for index in range(150))
-    return [item for item in items if item.attributes["task"] == task]
+def draw(stratum, n=60):
+    return [MAKER.item(stratum=stratum, seed=1, index=index, tokens=None) for index in range(n)]
 
 
-@pytest.mark.parametrize("stratum", MAKER.strata)
+@pytest.mark.parametrize("stratum", PRINTING)
 def test_output_is_what_python_prints(stratum, capsys):
-    for item in draw(stratum, "output"):
-        exec(item.prompt.partition("\n")[2], {})  # our own program, drawn above: the interpreter is the oracle
+    for item in draw(stratum):
+        exec(item.prompt.split("```")[1].removeprefix("python"), {})  # our own program: the interpreter is the oracle
         assert capsys.readouterr().out == item.references[0] + "\n"
 
 
-@pytest.mark.parametrize("stratum", MAKER.strata)
-def test_program_and_expression_have_as_many_operations_as_the_stratum_says(stratum):
-    depth = int(stratum.removeprefix("depth="))
-    for item in draw(stratum, "output"):
-        assert item.prompt.count("\n") == depth + 2
-    for item in draw(stratum, "expression"):
-        tree = ast.parse(item.references[0], mode="eval")
-        assert sum(isinstance(node, ast.BinOp) for node in ast.walk(tree)) == depth
+@pytest.mark.parametrize("stratum", WRITING)
+def test_function_has_as_many_operations_as_the_stratum_says(stratum):
+    for item in draw(stratum):
+        tree = ast.parse(item.references[0])
+        assert sum(isinstance(node, ast.BinOp) for node in ast.walk(tree)) == int(stratum[-1])
+
+
+@pytest.mark.parametrize("stratum", WRITING)
+def test_function_written_as_asked_is_right(stratum):
+    for item in draw(stratum):
+        head, _, returned = item.references[0].partition(": ")
+        assert grade(item, f"Here it is:\n```python\n{head}:\n    {returned}").score == 1.0
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "(a + b) * 3",
-        "3*(b+a)",
-        "a*3 + 3*b",
-        "(a + b) * 3  # the product",
-        "`(a + b) * 3`",
-        "```python\n(a + b) * 3\n```",
-        "```(a + b) * 3```",
-        "result = (a + b) * 3",
-        "print((a + b) * 3)",
-        "return (a + b) * 3",
-        "lambda a, b: (a + b) * 3",
-        "def f(a, b):\n    return (a + b) * 3",
+        "def mix(a, b, c):\n    return a + b * c",
+        "```python\ndef mix(a, b, c):\n    return a + b * c\n```\nThis works.",
+        "```python\ndef mix(a, b, c):\n    return a + b * c",
+        "```\ndef mix(a, b, c):\n    return c*b + a\n```",
+        "Here is it:\n\n```py\ndef mix(a, b, c): return a + (b * c)\n```",
+        "Sure. def mix(a, b, c): return a + b * c",
+        "def mix(x, y, z):\n    return x + y * z",
+        "def mix(a: int, b: int, c: int) -> int:\n    return a + b * c  # mixed",
+        'def mix(a, b, c):\n    """Mix."""\n    return a + b * c',
     ],
 )
-def test_equivalent_expression_in_any_frame_is_right(text):
-    assert grade(EXPRESSION, text).score == 1.0
+def test_equivalent_function_in_any_frame_is_right(text):
+    assert grade(FUNCTION, text).score == 1.0
 
 
 @pytest.mark.parametrize(
     ("text", "mode"),
     [
-        ("a + b * 3", "wrong_expression"),
-        ("(a + b) * 4", "wrong_expression"),
-        ("(a - b) * 3", "wrong_expression"),
-        ("(a + c) * 3", "wrong_expression"),
-        ("(a + b * 3", "syntax_error"),
-        ("The expression is a plus b", "syntax_error"),
-        ("sum([a, b]) * 3", "unsupported"),
-        ("a + b; 3", "unsupported"),
-        ("import os", "unsupported"),
-        ("(a + b) * 3.0", "unsupported"),
-        ("(a + b) * True", "unsupported"),
-        ("\x00", "syntax_error"),
+        ("def mix(a, b, c):\n    return (a + b) * c", "wrong_expression"),
+        ("def mix(a, b, c):\n    return a + b * b", "wrong_expression"),
+        ("def mix(a, b, c):\n    return a - b * c", "wrong_expression"),
+        ("def mix(a, b, c):\n    return a + b * d", "wrong_expression"),
+        ("def mix(c, b, a):\n    return a + b * c", "wrong_expression"),
+        ("def mix(a, b):\n    return a + b * 2", "wrong_signature"),
+        ("def blend(a, b, c):\n    return a + b * c", "wrong_signature"),
+        ("def mix(a, b, *c):\n    return a + b * c", "wrong_signature"),
+        ("def mix(a, b, c):\n    return a + (b * c", "syntax_error"),
+        ("def mix(a, b, c):\n    d = b * c\n    return a + d", "unsupported"),
+        ("def mix(a, b, c):\n    return sum([a, b * c])", "unsupported"),
+        ("def mix(a, b, c):\n    return a + b * c * 1.0", "unsupported"),
+        ("def mix(a, b, c):\n    print(a + b * c)", "unsupported"),
+        ("Use the plus operator.", "no_code"),
+        ("```python\nmix = 3\n```", "no_code"),
+        ("\x00", "no_code"),
         ("", "empty"),
     ],
 )
-def test_wrong_expression_fails_by_its_kind(text, mode):
-    assert grade(EXPRESSION, text).failure_mode == mode
+def test_wrong_function_fails_by_its_kind(text, mode):
+    assert grade(FUNCTION, text).failure_mode == mode
 
 
-def test_expression_with_side_effects_is_not_executed(tmp_path):
+def test_function_cut_off_at_the_budget_fails_as_length():
+    assert grade(FUNCTION, "def mix(a, b, c):\n    return a + (b", "length").failure_mode == "length"
+
+
+def test_function_with_side_effects_is_not_executed(tmp_path):
     target = tmp_path / "written"
-    assert grade(EXPRESSION, f"open({str(target)!r}, 'w')").score == 0.0
+    text = f"def mix(a=open({str(target)!r}, 'w'), b=1, c=2):\n    return a + b * c"
+    grade(FUNCTION, text)
     assert not target.exists()
 
 
 @pytest.mark.parametrize(
-    "text",
+    "body",
     [
         "(" * 300,
         "-" * 399 + "a",
@@ -121,8 +132,8 @@ def test_expression_with_side_effects_is_not_executed(tmp_path):
         "9**9**9",
     ],
 )
-def test_expression_made_to_exhaust_the_parser_or_evaluator_is_wrong(text):
-    assert grade(EXPRESSION, text).score == 0.0
+def test_function_made_to_exhaust_the_parser_or_evaluator_is_wrong(body):
+    assert grade(FUNCTION, f"def mix(a, b, c): return {body}").score == 0.0
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -135,12 +146,20 @@ def test_same_polynomial_agrees_with_values_over_a_grid(seed):
     assert same_polynomial(*(ast.parse(text, mode="eval").body for text in (left, right))) is expected
 
 
-def test_parse_of_prose_is_a_syntax_error():
-    assert parse_expression("You can use the plus operator") == "syntax_error"
-
-
-@pytest.mark.parametrize("text", ["-12", "The program prints -12.", "x = -12", "\u221212", "`-12`"])
-def test_integer_output_as_the_last_number_is_right(text):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-12",
+        "The program prints -12.",
+        "x = -12",
+        "\u221212",
+        "`-12`",
+        "The output of this code is:\n\n```\n-12\n```\n\nThis is because x is 3",
+        "The output of `print(x)` in this code is `-12`.",
+        "The output of this code is -12, as x is negative here.\n\nThe value of x is 3",
+    ],
+)
+def test_integer_output_as_the_last_number_given_is_right(text):
     assert grade(INTEGER, text).score == 1.0
 
 
@@ -149,7 +168,7 @@ def test_other_integer_output_fails_by_its_kind(text, mode):
     assert grade(INTEGER, text).failure_mode == mode
 
 
-@pytest.mark.parametrize("text", ["catDOG", 'It prints "catDOG".', "'catDOG'"])
+@pytest.mark.parametrize("text", ["catDOG", 'It prints "catDOG".', "'catDOG'", "```\ncatDOG\n```"])
 def test_string_output_as_a_whole_word_is_right(text):
     assert grade(STRING, text).score == 1.0
 

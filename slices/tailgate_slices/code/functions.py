@@ -1,4 +1,4 @@
-"""Python expressions that a model wrote, compared without running them.
+"""Python functions that a model wrote, read and compared without running them.
 
 An expression over integers and names with + - * is a polynomial. Two of them are compared by their values modulo
 a large prime at fixed pseudo-random points (Schwartz 1980, doi:10.1145/322217.322225): equal polynomials always
@@ -11,34 +11,74 @@ import ast
 import hashlib
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from tailgate_slices.grading import bounded
 
-Reading: TypeAlias = Literal["syntax_error", "unsupported"]
+Problem: TypeAlias = Literal["no_code", "syntax_error", "wrong_signature", "unsupported"]
 
 PRIME = 2**61 - 1
 POINTS = 2
-LONGEST = 400  # characters; ast.parse of nested brackets takes memory and stack in proportion
+LONGEST = 600  # characters; ast.parse of nested brackets takes memory and stack in proportion
 MOST_NODES = 200
 
 
-def parse_expression(text: str) -> ast.expr | Reading:
-    """The expression that an answer consists of, or why there is none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """Name and parameters that a function was asked to have."""
 
-    Code fences are taken off; ``x = ...``, ``return ...``, ``print(...)``, ``lambda ...: ...`` and a function with
-    one ``return`` stand for the expression in them.
+    name: str
+    parameters: tuple[str, ...]
+
+
+def returned_expression(text: str, signature: Signature) -> ast.expr | Problem:
+    """The expression that the asked-for function returns, in the asked-for names, or why there is none.
+
+    The function is looked for in the first code fence, else from the first ``def`` on. A docstring is allowed;
+    apart from that the body is one ``return``. Parameters may be called differently: they are renamed by position.
     """
-    code = _unfenced(bounded(text)).strip().strip("`")
-    if not code or len(code) > LONGEST:
-        return "syntax_error"
+    code = _code(bounded(text))
+    if code is None or len(code) > LONGEST:
+        return "no_code"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # "1 is 2", "\d": the model's affair
             tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # ValueError: null bytes
         return "syntax_error"
-    return _inner(tree.body[0]) if len(tree.body) == 1 else "unsupported"
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    if not functions:
+        return "no_code"
+    return _returned(functions[0], signature)
+
+
+def _code(text: str) -> str | None:
+    before, fence, inside = text.partition("```")
+    if fence:
+        language, newline, rest = inside.partition("```")[0].partition("\n")
+        return (rest if newline and language.strip().lower() in {"python", "py", ""} else inside).rstrip()
+    start = before.find("def ")
+    return before[start:] if start >= 0 else None
+
+
+def _returned(function: ast.FunctionDef, signature: Signature) -> ast.expr | Problem:
+    given = [argument.arg for argument in function.args.args]
+    plain = not (function.args.vararg or function.args.kwarg or function.args.kwonlyargs or function.args.posonlyargs)
+    if function.name != signature.name or len(given) != len(signature.parameters) or not plain:
+        return "wrong_signature"
+    body = [statement for statement in function.body if not _is_docstring(statement)]
+    if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None:
+        return "unsupported"
+    asked = dict(zip(given, signature.parameters, strict=True))
+    for node in ast.walk(body[0].value):
+        if isinstance(node, ast.Name):
+            node.id = asked.get(node.id, f"unknown {node.id}")
+    return body[0].value
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def same_polynomial(left: ast.expr, right: ast.expr) -> bool | None:
@@ -50,28 +90,6 @@ def same_polynomial(left: ast.expr, right: ast.expr) -> bool | None:
         if values[0] != values[1]:
             return False
     return True
-
-
-def _unfenced(text: str) -> str:
-    before, fence, inside = text.partition("```")
-    if not fence:
-        return text
-    inside = inside.partition("```")[0]
-    language, newline, rest = inside.partition("\n")
-    return rest if newline and language.strip().isalnum() else inside.removeprefix("python") or before
-
-
-def _inner(statement: ast.stmt) -> ast.expr | Reading:
-    if isinstance(statement, ast.FunctionDef) and len(statement.body) == 1:
-        statement = statement.body[0]
-    if not isinstance(statement, (ast.Expr, ast.Assign, ast.Return)) or statement.value is None:
-        return "unsupported"
-    value = statement.value
-    if isinstance(value, ast.Lambda):
-        return value.body
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print":
-        return value.args[0] if len(value.args) == 1 else "unsupported"
-    return value
 
 
 def _value(expression: ast.expr, point: int) -> int | None:
