@@ -10,6 +10,16 @@ from pathlib import Path
 
 import pytest
 
+PROGRAMS = {"bwrap"}
+
+
+def _missing(name: str) -> str | None:
+    if name == "chromium":
+        return _missing_chromium()
+    if name in PROGRAMS:
+        return None if shutil.which(name) else f"no {name} on the PATH"
+    return _missing_package(name)
+
 
 def _missing_chromium() -> str | None:
     for program in ("chromium", "chromedriver"):
@@ -25,10 +35,11 @@ def _missing_package(name: str) -> str | None:
 def require_tool(name: str) -> None:
     """Skip the test, with the reason, where a tool is missing; fail it where ``TAILGATE_REQUIRE`` names the tool.
 
-    `name` is ``chromium`` (browser, driver and selenium) or an importable package. ``TAILGATE_REQUIRE`` is a list
-    separated by commas, so that a machine which should have a tool cannot lose it unnoticed.
+    `name` is ``chromium`` (browser, driver and selenium), a program like ``bwrap``, or an importable package.
+    ``TAILGATE_REQUIRE`` is a list separated by commas, so that a machine which should have a tool cannot lose it
+    unnoticed.
     """
-    missing = _missing_chromium() if name == "chromium" else _missing_package(name)
+    missing = _missing(name)
     if missing is None:
         return
     required = [each.strip() for each in os.environ.get("TAILGATE_REQUIRE", "").split(",")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 
 from babel import Locale
@@ -17,6 +18,9 @@ from tailgate_slices.item import Answer, Card, Grade, Item, TokenCounter, item_r
 Facts = tuple[tuple[str, tuple[str, ...]], ...]
 
 ANSWER_TOKENS = 20  # "The capital of Mongolia is Ulaanbaatar." and a margin
+
+# Fixed, so that an item does not depend on the day it is drawn.
+TENDER_ON = date(2026, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +168,7 @@ def _countries() -> list[tuple[str, str]]:
 
 
 def _currency_codes() -> Facts:
-    pairs = ((name, get_territory_currencies(code, tender=True)) for code, name in _countries())
+    pairs = ((name, get_territory_currencies(code, TENDER_ON, TENDER_ON)) for code, name in _countries())
     # Currencies shared by several countries stay in: the question has one answer all the same.
     return tuple((name, tuple(codes)) for name, codes in pairs if len(codes) == 1)
 

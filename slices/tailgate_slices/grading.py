@@ -108,6 +108,15 @@ def find_phrase(text: Sequence[str], phrase: Sequence[str]) -> int | None:
     return None
 
 
+def settled(answer: Answer) -> str:
+    """Text of an answer without a number that the budget cut: its next token might have been another digit."""
+    text = answer.text[:MAX_CHARS]
+    if answer.finish_reason == "length":
+        while text and text[-1].isdecimal():
+            text = text[:-1]
+    return text
+
+
 def numbers(text: str) -> tuple[str, ...]:
     """Runs of decimal digits of any script in the bounded part of a text, as ASCII; ``3,141`` is one number."""
     return tuple(_NUMBER.findall(_ascii_digits(text)))

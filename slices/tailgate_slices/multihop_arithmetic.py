@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tailgate_slices.drawing import integer, item_id, level, pick, pick_distinct, require_stratum
-from tailgate_slices.grading import COMMON_MODES, RIGHT, failure, signed_numbers
+from tailgate_slices.grading import COMMON_MODES, RIGHT, failure, settled, signed_numbers
 from tailgate_slices.item import Answer, Card, Grade, Item, TokenCounter, item_rng
 
 TEMPLATES = ("alias", "alias", "sum", "sum", "chain", "story")  # the share of each wording
@@ -75,7 +75,7 @@ class MultihopArithmetic:
 
     def grade(self, item: Item, answer: Answer) -> Grade:
         """Take the last number of the answer for its result."""
-        found = signed_numbers(answer.text)
+        found = signed_numbers(settled(answer))
         if not found:
             return failure(answer, "unparsable")
         wanted = int(item.references[0])

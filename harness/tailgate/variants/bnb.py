@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -18,8 +17,6 @@ CAST_NOTE = "bitsandbytes int8 casts fp32 activations to fp16 while it quantizes
 
 def int8(model: torch.nn.Module, options: Mapping[str, OptionValue]) -> Applied:
     """Replace every linear layer but the LM head by `Linear8bitLt`, outlier threshold as in LLM.int8()."""
-    # Said once in the manifest instead of once per layer and step.
-    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     quantized = changed = 0
     for name, layer in list(linear_layers(model)):
         new = bnb.nn.Linear8bitLt(
@@ -58,9 +55,14 @@ def four_bit(quant_type: str) -> ApplyMethod:
             new.bias = layer.bias
             quantized += 1
             changed += _install(model, name, layer, new)
-        return Applied(quantized_tensors=quantized, changed_tensors=changed, storage=f"{quant_type}, blocks of 64")
+        return Applied(quantized_tensors=quantized, changed_tensors=changed, storage=f"{quant_type}, blocks of 64", notes=_cpu_notes(model))
 
     return apply
+
+
+def _cpu_notes(model: torch.nn.Module) -> tuple[str, ...]:
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    return ("bitsandbytes dequantizes 4-bit layers before each product on a CPU",) if on_cpu else ()
 
 
 def _install(model: torch.nn.Module, name: str, layer: torch.nn.Linear, new: Any) -> bool:

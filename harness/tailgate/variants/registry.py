@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import logging
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from importlib.util import find_spec
@@ -35,6 +36,8 @@ def _bnb(attribute: str, *arguments: str) -> Callable[[], ApplyMethod]:
             raise MissingPackageError(
                 "this method needs bitsandbytes, which is not installed; run: pip install 'tailgate[bnb]'"
             )
+        # It warns once per layer and step of casts and CPU kernels; the manifest's notes say it once.
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
         return _ours("bnb", attribute, *arguments)()
 
     return load

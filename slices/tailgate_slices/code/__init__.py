@@ -9,7 +9,7 @@ import numpy as np
 from tailgate_slices.code.functions import Signature, returned_expression, same_polynomial
 from tailgate_slices.code.programs import draw_program
 from tailgate_slices.drawing import item_id, pick, pick_distinct, require_stratum
-from tailgate_slices.grading import COMMON_MODES, RIGHT, bounded, failure, signed_numbers, words
+from tailgate_slices.grading import COMMON_MODES, RIGHT, bounded, failure, settled, signed_numbers, words
 from tailgate_slices.item import Answer, Card, Grade, Item, SliceError, TokenCounter, item_rng
 
 _PARAMETERS = ("a", "b", "c", "x", "y", "z", "price", "count", "total", "width", "height", "tax")
@@ -46,7 +46,8 @@ class Code:
             "wrong_output": "another output",
             "no_output": "no value of the type that the program prints",
         },
-        limits="Straight-line code; no loops, no libraries, no execution of what the model wrote.",
+        limits="A function to write stands in the request as a formula: this measures exact copying, syntax and "
+        "naming, not design. Straight-line code; no loops, no libraries, no execution of what the model wrote.",
     )
 
     def item(self, *, stratum: str, seed: int, index: int, tokens: TokenCounter | None) -> Item:
@@ -64,7 +65,7 @@ class Code:
         """Grade a function by the polynomial it returns, an output by its value."""
         if item.attributes["task"] == "write":
             return _grade_function(item, answer)
-        output = _given_output(bounded(answer.text))
+        output = _given_output(bounded(settled(answer)))
         if item.attributes["type"] == "int":
             found = signed_numbers(output)
             right = bool(found) and found[-1] == item.references[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tailgate_slices.drawing import item_id, level, require_stratum
-from tailgate_slices.grading import COMMON_MODES, RIGHT, failure, numbers
+from tailgate_slices.grading import COMMON_MODES, RIGHT, failure, numbers, settled
 from tailgate_slices.item import Answer, Card, Grade, Item, SliceError, TokenCounter, item_rng
 from tailgate_slices.long_context.haystack import build_haystack
 
@@ -72,7 +72,7 @@ class LongContext:
 
     def grade(self, item: Item, answer: Answer) -> Grade:
         """Compare the numbers in the answer with the wanted code and with all codes of the list."""
-        found = set(numbers(answer.text))
+        found = set(numbers(settled(answer)))
         if not found:
             return failure(answer, "no_code")
         wanted = item.references[0]

@@ -60,8 +60,12 @@ def test_result_as_the_last_number_is_right(text):
     assert grade(42, text).score == 1.0
 
 
-def test_result_cut_off_at_the_budget_right_after_it_is_right():
-    assert grade(42, "30 + 9 + 3 = 42", "length").score == 1.0
+def test_result_cut_off_at_the_budget_after_its_end_is_right():
+    assert grade(42, "30 + 9 + 3 = 42.", "length").score == 1.0
+
+
+def test_result_cut_off_at_the_budget_in_its_digits_may_go_on_and_is_wrong():
+    assert grade(42, "30 + 9 + 3 = 42", "length").failure_mode == "length"
 
 
 @pytest.mark.parametrize(
