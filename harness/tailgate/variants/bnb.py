@@ -55,7 +55,12 @@ def four_bit(quant_type: str) -> ApplyMethod:
             new.bias = layer.bias
             quantized += 1
             changed += _install(model, name, layer, new)
-        return Applied(quantized_tensors=quantized, changed_tensors=changed, storage=f"{quant_type}, blocks of 64", notes=_cpu_notes(model))
+        return Applied(
+            quantized_tensors=quantized,
+            changed_tensors=changed,
+            storage=f"{quant_type}, blocks of 64",
+            notes=_cpu_notes(model),
+        )
 
     return apply
 
