@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Keep the small tables of a finished run under results/, and put its excerpt into the README.
+"""Keep the small tables of a finished run under results/, and put one candidate's verdict into the README.
 
-Usage: python scripts/publish_run.py RUN_DIR NAME
+Usage: python scripts/publish_run.py RUN_DIR NAME CANDIDATE
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tailgate import load_run
+from tailgate.records import EXIT_CODES, RunVerdict
 from tailgate.report.json import dump
 from tailgate.report.summary import verdict_lines
 from tailgate.store.files import write_text
@@ -21,26 +23,35 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ("argv", "options")  # what the command line was on one machine; everything else is the run's own
 
 
-def excerpt(run: str, lines: list[str]) -> str:
-    """The README's excerpt of a published run."""
-    body = "\n".join(lines)
-    return f"From the run kept in [results/{run}](results/{run}/report.md):\n\n```text\n{body}\n```"
+def excerpt(name: str, candidate: str, verdict: RunVerdict) -> str:
+    """The README's excerpt of a published run: the verdict on one of its candidates."""
+    chosen = next(each for each in verdict.candidates if each.candidate == candidate)
+    alone = replace(verdict, candidates=(chosen,), decision=chosen.decision, exit_code=EXIT_CODES[chosen.decision])
+    body = "\n".join(verdict_lines(alone))
+    return (
+        f"<!-- excerpt {name} {candidate} -->\n"
+        f"`{candidate}` in the run kept in [results/{name}](results/{name}/tables.md):\n\n"
+        f"```text\n{body}\n```\n<!-- /excerpt -->"
+    )
 
 
 def main() -> None:
     """Copy, then refresh the excerpt."""
-    source, name = Path(sys.argv[1]), sys.argv[2]
+    source, name, candidate = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     target = ROOT / "results" / name
     target.mkdir(parents=True, exist_ok=True)
     run = load_run(source)
     manifest = {key: value for key, value in read_manifest(source).items() if key not in LOCAL}
     write_text(target / "verdict.json", dump(run.verdict) + "\n")
     write_text(target / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-    write_text(target / "report.md", (source / "report.md").read_text(encoding="utf-8"))
+    tables = "\n".join(verdict_lines(run.verdict))
+    write_text(
+        target / "tables.md", f"# {name}\n\nConditions: [manifest.json](manifest.json).\n\n```text\n{tables}\n```\n"
+    )
     readme = ROOT / "README.md"
-    block = f"<!-- excerpt -->\n{excerpt(name, verdict_lines(run.verdict))}\n<!-- /excerpt -->"
+    block = excerpt(name, candidate, run.verdict)
     text = readme.read_text(encoding="utf-8")
-    write_text(readme, re.sub(r"<!-- excerpt -->.*<!-- /excerpt -->", lambda _: block, text, flags=re.DOTALL))
+    write_text(readme, re.sub(r"<!-- excerpt.*<!-- /excerpt -->", lambda _: block, text, flags=re.DOTALL))
 
 
 if __name__ == "__main__":

@@ -116,6 +116,48 @@ def test_run_killed_at_five_random_points_resumes_to_the_same_outcomes(workspace
     assert (cut / "verdict.json").read_bytes() == (workspace / "whole/verdict.json").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        ("bnb-int8", {"load_in_8bit": True}),
+        ("bnb-nf4", {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": "float32"}),
+        ("bnb-fp4", {"load_in_4bit": True, "bnb_4bit_quant_type": "fp4", "bnb_4bit_compute_dtype": "float32"}),
+    ],
+)
+def test_bitsandbytes_logits_are_those_of_transformers_own_loading(method, settings, tmp_path):
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaForCausalLM
+
+    from tailgate.variants.load import load
+    from tailgate.variants.variant import resolve
+
+    variant = resolve("smollm2", "cpu")
+    pristine = load(variant)
+    config = pristine.module.config
+    plain = LlamaForCausalLM(type(config)(**{k: v for k, v in config.to_dict().items() if k != "quantization_config"}))
+    plain.load_state_dict(pristine.module.state_dict())
+    plain.save_pretrained(tmp_path)
+    theirs = AutoModelForCausalLM.from_pretrained(
+        tmp_path, quantization_config=BitsAndBytesConfig(**settings), dtype=torch.float32
+    )
+    ours = load(resolve(f"smollm2@{method}", "cpu"), pristine).module
+    ids = torch.tensor([variant.tokenizer.encode_prompt("What is the capital of Georgia?")])
+    with torch.inference_mode():
+        assert torch.equal(ours(ids).logits, theirs(ids).logits)
+
+
+def test_gguf_file_is_the_same_checkpoint_as_the_embedded_model(workspace):
+    from tailgate.variants.source import find_source
+
+    source = find_source("smollm2", {})
+    facts = [
+        json.loads(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+        for spec in ("smollm2", str(source.folder / source.gguf_file))
+        for asked in [[*TAILGATE, "variants", "inspect", spec, "--json", "--store", str(workspace / "store")]]
+    ]
+    assert facts[0]["fingerprint"] == facts[1]["fingerprint"]
+
+
 def test_reference_answers_do_not_depend_on_the_batch(workspace):
     from tailgate.engine.protocol import ServedModel
     from tailgate.engine.reference import ReferenceEngine

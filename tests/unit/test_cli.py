@@ -169,3 +169,13 @@ def test_context_of_a_tiny_model_leaves_long_strata_out_loudly(tailgate, tmp_pat
     )
     assert code == 3
     assert "not applicable: long_context/" in err
+
+
+def test_interrupt_says_how_to_go_on(tailgate, monkeypatch):
+    def interrupted(options, observer):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tailgate.pipeline.compare.compare_variants", interrupted)
+    code, _, err = tailgate("compare", "smollm2", "smollm2@rtn", "--quiet")
+    assert code == 130
+    assert "continue with --resume" in err

@@ -1,11 +1,13 @@
 """The house itself: what the README says stands is what stands."""
 
 import re
+import runpy
 import tomllib
 
 import pytest
 
 from tailgate import records
+from tailgate.report.json import load
 
 ROOTS = ("harness", "slices", "kernels")
 
@@ -55,6 +57,13 @@ def test_readme_lists_the_exit_codes(repo_root):
     readme = (repo_root / "README.md").read_text()
     listed = {int(code): meaning for code, meaning in re.findall(r"^\| (\d) \| (\w+)", readme, re.MULTILINE)}
     assert listed == {**{code: decision for decision, code in records.EXIT_CODES.items()}, 2: "usage"}
+
+
+def test_readme_excerpt_is_the_published_run(repo_root):
+    readme = (repo_root / "README.md").read_text()
+    name, candidate = re.search(r"<!-- excerpt (\S+) (\S+) -->", readme).groups()
+    verdict = load((repo_root / "results" / name / "verdict.json").read_text())
+    assert runpy.run_path(str(repo_root / "scripts/publish_run.py"))["excerpt"](name, candidate, verdict) in readme
 
 
 def test_readme_names_the_two_commands(repo_root):

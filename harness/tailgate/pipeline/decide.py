@@ -37,7 +37,10 @@ def replan(plan: GatePlan, config: GateConfig) -> GatePlan:
     """The same cells and calibration under another gate."""
     return plan_gate(
         config,
-        [CellSpec(key=cell.key, chance=cell.chance, clustered=cell.clustered) for cell in plan.cells],
+        [
+            CellSpec(key=cell.key, chance=cell.chance, clustered=cell.clustered, cluster_items=cell.cluster_items)
+            for cell in plan.cells
+        ],
         {cell.key: cell.calibration for cell in plan.cells if cell.calibration is not None},
         plan.not_applicable,
     )
@@ -46,17 +49,12 @@ def replan(plan: GatePlan, config: GateConfig) -> GatePlan:
 def decide_outcomes(manifest: Mapping[str, Any], plan: GatePlan, outcomes: Sequence[PairedOutcome]) -> RunVerdict:
     """Verdicts of all candidates of a run, and the run's decision: the worst of them."""
     baseline, candidates = specs(manifest)
-    stopped: Mapping[str, str] = manifest.get("stopped_early", {})
-    verdicts = [_candidate(plan, outcomes, baseline, candidate, stopped) for candidate in candidates]
+    verdicts = [_candidate(plan, outcomes, baseline, candidate) for candidate in candidates]
     return decide_run(verdicts, plan)
 
 
 def _candidate(
-    plan: GatePlan,
-    outcomes: Sequence[PairedOutcome],
-    baseline: str,
-    candidate: Mapping[str, Any],
-    stopped: Mapping[str, str],
+    plan: GatePlan, outcomes: Sequence[PairedOutcome], baseline: str, candidate: Mapping[str, Any]
 ) -> CandidateVerdict:
     name = candidate["spec"]
     rows = [outcome for outcome in outcomes if outcome.candidate == name]

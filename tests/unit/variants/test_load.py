@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 
 from tailgate.errors import CheckpointError, MissingPackageError, VariantError
 from tailgate.variants.load import can_donate, load
@@ -153,3 +154,22 @@ def test_checkpoint_without_end_of_text_is_refused(tmp_path):
         (tmp_path / name).write_text(json.dumps(data))
     with pytest.raises(CheckpointError, match="names no end-of-text token"):
         load(resolve(str(tmp_path), "cpu"))
+
+
+def test_hub_id_is_fetched_once_and_read_like_a_folder(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "huggingface_hub.snapshot_download", lambda name, **options: asked.append((name, options["revision"])) or folder
+    )
+    variant = resolve("org/name@rtn:revision=abc", "cpu")
+    assert asked == [("org/name", "abc")]
+    assert variant.source.folder == folder
+
+
+def test_hub_that_cannot_be_reached_is_one_error(monkeypatch):
+    def unreachable(name, **options):
+        raise LocalEntryNotFoundError("An error happened.\nA second line.")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    with pytest.raises(CheckpointError, match="cannot fetch 'org/name' from the hub: An error happened"):
+        resolve("org/name", "cpu")
