@@ -66,7 +66,7 @@ def test_light_modules_import_neither_torch_nor_transformers(module):
         (["compare", "smollm2", "smollm2@rtn", "--engine", "magic"], 2, "unknown engine 'magic'"),
         (["compare", "smollm2", "smollm2@rtn", "--budget", "soon"], 2, "'soon' is no duration"),
         (["compare", "smollm2", "smollm2@rtn", "--nosuch"], 2, "No such option"),
-        (["compare", "smollm2", "smollm2@rtn", "--seed", "x"], 2, "not a valid int"),
+        (["compare", "smollm2", "smollm2@rtn", "--seed", "x"], 2, "valid integer"),
         (["compare", "--resume", "nowhere"], 2, "no manifest.json"),
         (["gate", "nowhere"], 2, "no manifest.json"),
         (["report", "nowhere"], 2, "no manifest.json"),

@@ -26,7 +26,7 @@ class RunFolder:
     def __init__(self, path: Path, *, resume: bool = False) -> None:
         self.path = path
         self.begun = resume
-        self._created = not path.exists()
+        self._created = [folder for folder in (path, *path.parents) if not folder.exists()]
         self._check_free(resume)
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -56,8 +56,9 @@ class RunFolder:
         if isinstance(error, TailgateError) and not self.begun:
             for name in (MANIFEST, LOCK):
                 (self.path / name).unlink(missing_ok=True)
-            if self._created:
-                self.path.rmdir()
+            for folder in self._created:
+                if not any(folder.iterdir()):
+                    folder.rmdir()
         self._lock.close()
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:

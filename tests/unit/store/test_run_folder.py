@@ -60,10 +60,10 @@ def test_folder_that_cannot_be_made_is_an_output_error(tmp_path):
 
 
 def test_run_that_never_began_leaves_nothing(tmp_path):
-    with pytest.raises(UsageError), RunFolder(tmp_path / "run") as folder:
+    with pytest.raises(UsageError), RunFolder(tmp_path / "results" / "runs" / "run") as folder:
         folder.write_manifest({"schema_version": 1, "status": "starting"})
         raise UsageError("wrong")
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "results").exists()
 
 
 def test_run_that_began_keeps_its_manifest(tmp_path):
