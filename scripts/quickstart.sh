@@ -16,6 +16,10 @@ fi
 install bnb,report
 
 out=${1:-results/runs/quickstart-$(date -u +%Y%m%dT%H%M%SZ)}
+if [ -e "$out/verdict.json" ]; then
+  echo "$out holds an earlier verdict; give another folder" >&2
+  exit 2
+fi
 code=0
 "$venv/bin/tailgate" compare smollm2 smollm2@bnb-nf4 smollm2@rtn:bits=3,group=64 --suite quick --out "$out" || code=$?
 if [ ! -f "$out/verdict.json" ]; then

@@ -13,6 +13,7 @@ import typer
 from typer._click.exceptions import ClickException  # typer carries its own copy of click and re-exports no base
 
 from tailgate.errors import ConfigError, TailgateError, UsageError
+from tailgate_slices.item import SliceError
 
 if TYPE_CHECKING:
     from tailgate.pipeline.options import CompareOptions
@@ -40,6 +41,8 @@ GateName = Annotated[str | None, typer.Option("--gate", help="Gate file, or the 
 
 def main() -> NoReturn:
     """Run the command line. Errors of the user's end in one line and the exit code of the contract."""
+    # A reader that goes away, as `| head` does, ends us quietly: an exit code of 1 would say "regression".
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     # Our own progress stands in for the bars of the libraries below.
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -51,9 +54,12 @@ def main() -> NoReturn:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         _fail("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output went away, as `| head` does
-        sys.exit(0)
+    except SliceError as error:
+        _fail(str(error), UsageError.exit_code)
+    except Exception as error:  # whatever it is, it must not end as exit code 1, which says "regression"
+        if os.environ.get("TAILGATE_DEBUG"):
+            raise
+        _fail(f"unexpected {type(error).__name__}: {error}; set TAILGATE_DEBUG=1 for the traceback and report it", 4)
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -88,7 +94,7 @@ def compare(  # noqa: PLR0913  # one parameter per option, by typer's design
         "device": device, "store": store,
     }  # fmt: skip
     given = {key: value for key, value in given.items() if value not in (None, [])}
-    options = _resumed(resume, given) if resume else _options(given, config)
+    options = _resumed(resume, given, config) if resume else _options(given, config)
     return _run(options, as_json=as_json, quiet=quiet)
 
 
@@ -109,19 +115,24 @@ def _options(given: dict[str, Any], config: Path | None) -> CompareOptions:
     return CompareOptions(**merged, argv=tuple(sys.argv[1:]))
 
 
-def _resumed(resume: Path, given: dict[str, Any]) -> CompareOptions:
+def _resumed(resume: Path, given: dict[str, Any], config: Path | None) -> CompareOptions:
     from dataclasses import replace
 
+    from tailgate.config import parse_duration
     from tailgate.pipeline.options import CompareOptions
     from tailgate.store.run_folder import read_manifest
 
+    if config is not None:
+        raise ConfigError(f"--resume continues with the options of its run, not with {config}; leave --config out")
     earlier = CompareOptions.from_manifest(read_manifest(resume), resume)
+    budget = given.pop("budget", None)
+    budget_s = parse_duration(budget) if budget else earlier.budget_s
     store: Path | None = given.pop("store", None)
     asked = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     for key, value in asked.items():
-        if getattr(earlier, key, value) != value:
+        if getattr(earlier, key) != value:
             raise ConfigError(f"--resume continues with {key}={getattr(earlier, key)}, not {value}; leave it out")
-    return replace(earlier, store=store or earlier.store)
+    return replace(earlier, store=store or earlier.store, budget_s=budget_s)
 
 
 def _run(options: CompareOptions, *, as_json: bool, quiet: bool) -> int:

@@ -52,6 +52,7 @@ class CellPlan:
     informative: bool
     reason: str | None = None  # why the cell cannot pass, when it is not informative
     clustered: bool = False
+    slice_chance: float = 0.0  # the slice's own; `chance` may be the gate's
     cluster_items: int = 1  # declared largest number of items in one cluster
 
 

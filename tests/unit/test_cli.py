@@ -171,6 +171,24 @@ def test_context_of_a_tiny_model_leaves_long_strata_out_loudly(tailgate, tmp_pat
     assert "not applicable: long_context/" in err
 
 
+def test_unforeseen_error_is_no_regression(tailgate, monkeypatch):
+    def broken(options, observer):
+        raise KeyError("unforeseen")
+
+    monkeypatch.setattr("tailgate.pipeline.compare.compare_variants", broken)
+    code, _, err = tailgate("compare", "smollm2", "smollm2@rtn", "--quiet")
+    assert code == 4
+    assert "unexpected KeyError" in err
+
+
+@pytest.mark.parametrize("command", [["compare", "--resume"], ["gate"], ["report"]])
+def test_manifest_without_a_plan_or_options_is_one_line(tailgate, tmp_path, command):
+    (tmp_path / "manifest.json").write_text('{"schema_version": 1, "status": "finished"}')
+    code, _, err = tailgate(*command, tmp_path)
+    assert code == 2
+    assert len(err.splitlines()) == 1
+
+
 def test_interrupt_says_how_to_go_on(tailgate, monkeypatch):
     def interrupted(options, observer):
         raise KeyboardInterrupt

@@ -82,6 +82,7 @@ def _plan_cell(config: GateConfig, spec: CellSpec, calibration: Calibration | No
         key=spec.key,
         margin=margin,
         chance=chance,
+        slice_chance=spec.chance,
         min_items=fewest,
         max_items=most,
         calibration=calibration,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tailgate.errors import ConfigError, IntegrityError
-from tailgate.variants.variant import Variant
+from tailgate.pipeline.sides import Side
+from tailgate.variants.variant import Facts, Variant
 from tailgate_slices.registry import get_slice
 from tailgate_slices.suites import Suite
 
@@ -29,6 +30,22 @@ def check_pair(baseline: Variant, candidate: Variant) -> None:
             raise IntegrityError(
                 f"the {what} of {sides} differ ({seen} against {expected}); compare a checkpoint with its own parent"
             )
+
+
+def check_ends(baseline: Side, candidate: Facts, name: str) -> None:
+    """Refuse a candidate that ends its answers at other tokens than the baseline.
+
+    Raises
+    ------
+    IntegrityError
+        The end-of-text ids differ.
+    """
+    ours, theirs = sorted(candidate.eos_token_ids), sorted(baseline.facts().eos_token_ids)
+    if ours != theirs:
+        raise IntegrityError(
+            f"the end-of-text ids of '{name}' and '{baseline.variant.spec.text}' differ ({ours} against {theirs}); "
+            "give both the same eos_token_id in their generation_config.json"
+        )
 
 
 def inapplicable_strata(suite: Suite, sides: Sequence[Variant]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 from tailgate.config import GateConfig, load_gate
 from tailgate.errors import ConfigError, RunFolderError, UsageError
 from tailgate.gate import CellSpec, plan_gate
-from tailgate.pipeline.checks import check_pair, inapplicable_strata
+from tailgate.pipeline.checks import check_ends, check_pair, inapplicable_strata
 from tailgate.pipeline.decide import decide_outcomes
 from tailgate.pipeline.engines import choose_engine
 from tailgate.pipeline.manifest import Frozen, finish_manifest, opening_manifest, start_manifest
@@ -65,7 +65,8 @@ def compare_variants(options: CompareOptions, observer: Observer | None = None) 
             frozen = _freeze(options, suite, (gate_name, gate), store, observer)
             manifest = _begin(folder, frozen, options)
             outcomes, stopped = _run_all(frozen, options, started, observer)
-            finish_manifest(manifest, frozen, stopped, time.monotonic() - started)
+            finish_manifest(manifest, frozen, stopped, len(outcomes))
+            manifest["elapsed_s"] = round(time.monotonic() - started, 1)
             return _finish(folder, manifest, frozen.plan, outcomes)
         finally:
             store.close()
@@ -85,9 +86,16 @@ def _load_rules(options: CompareOptions) -> tuple[Suite, str, GateConfig]:
     if options.max_items is not None:
         if options.max_items < 1:
             raise UsageError(f"--max-items {options.max_items}: give a number of at least 1")
-        fewest = min(options.max_items, gate.min_items) if isinstance(gate.min_items, int) else 1
-        gate = gate.model_copy(update={"max_items": options.max_items, "min_items": fewest})
+        gate = gate.model_copy(update={"max_items": options.max_items, "min_items": _capped(gate.min_items, options)})
     return suite, name, gate
+
+
+def _capped(min_items: int | dict[str, int], options: CompareOptions) -> int | dict[str, int]:
+    """The gate's floors, lowered to the cap where they lie above it."""
+    cap = options.max_items or 0
+    if isinstance(min_items, dict):
+        return {key: min(value, cap) for key, value in min_items.items()}
+    return min(min_items, cap)
 
 
 def _freeze(
@@ -126,7 +134,7 @@ def _read_facts(baseline: Side, candidates: Sequence[Side]) -> None:
     """Fingerprint every side before anything is answered, holding at most the baseline and one candidate."""
     baseline.facts()
     for candidate in candidates:
-        candidate.facts(donor=baseline)
+        check_ends(baseline, candidate.facts(donor=baseline), candidate.variant.spec.text)
         if len(candidates) > 1:
             candidate.unload()
 

@@ -27,10 +27,15 @@ def decide(run: Path, gate: str | Path | None = None) -> RunVerdict:
     manifest = read_manifest(run)
     if manifest.get("status") != "finished":
         raise RunFolderError(f"the run in {run} did not finish; continue it with: tailgate compare --resume {run}")
-    plan = plan_from_dict(manifest["plan"])
+    plan = plan_from_dict(manifest)
     if gate is not None:
         plan = replan(plan, load_gate(gate))
-    return decide_outcomes(manifest, plan, read_outcomes(run))
+    outcomes = read_outcomes(run)
+    if len(outcomes) != manifest.get("n_outcomes"):
+        raise RunFolderError(
+            f"{run} holds {len(outcomes)} outcomes, its run wrote {manifest.get('n_outcomes')}; run it again"
+        )
+    return decide_outcomes(manifest, plan, outcomes)
 
 
 def replan(plan: GatePlan, config: GateConfig) -> GatePlan:
@@ -38,7 +43,7 @@ def replan(plan: GatePlan, config: GateConfig) -> GatePlan:
     return plan_gate(
         config,
         [
-            CellSpec(key=cell.key, chance=cell.chance, clustered=cell.clustered, cluster_items=cell.cluster_items)
+            CellSpec(key=cell.key, chance=cell.slice_chance, clustered=cell.clustered, cluster_items=cell.cluster_items)
             for cell in plan.cells
         ],
         {cell.key: cell.calibration for cell in plan.cells if cell.calibration is not None},

@@ -87,7 +87,7 @@ def start_manifest(frozen: Frozen, options: CompareOptions) -> dict[str, Any]:
         "tokenizer_sha256": side.variant.tokenizer.sha256,
         "template_sha256": side.variant.tokenizer.template_sha256,
         "decoding": "greedy",
-        "ignored_generation_config": {},
+        "ignored_generation_config": dict(side.facts().ignored_generation_config),
         "versions": {"python": platform.python_version(), **_versions()},
         "calibration": {
             str(cell.key): asdict(cell.calibration) for cell in frozen.plan.cells if cell.calibration is not None
@@ -98,16 +98,14 @@ def start_manifest(frozen: Frozen, options: CompareOptions) -> dict[str, Any]:
     }
 
 
-def finish_manifest(manifest: dict[str, Any], frozen: Frozen, stopped: Mapping[str, str], elapsed_s: float) -> None:
+def finish_manifest(manifest: dict[str, Any], frozen: Frozen, stopped: Mapping[str, str], n_outcomes: int) -> None:
     """Complete the manifest of a run that ends."""
     sides = {"baseline": frozen.baseline, **{side.variant.spec.text: side for side in frozen.candidates}}
-    ignored = frozen.baseline.ignored_generation_config
     manifest.update(
         status="finished",
         finished_utc=utc_now(),
-        elapsed_s=round(elapsed_s, 1),
+        n_outcomes=n_outcomes,
         counters={name: side.counters for name, side in sides.items()},
-        ignored_generation_config=dict(ignored) if ignored is not None else {},
         stopped_early=dict(stopped),
     )
     manifest["notes"] += [f"{name}: {reason}" for name, reason in stopped.items()]
@@ -130,6 +128,8 @@ def describe(side: Side) -> dict[str, Any]:
         "lossless": facts.lossless,
         "architecture": variant.architecture,
         "context_length": variant.context_length,
+        "eos_token_ids": list(facts.eos_token_ids),
+        "ignored_generation_config": dict(facts.ignored_generation_config),
         "notes": list(facts.notes),
     }
 
@@ -139,8 +139,8 @@ def plan_to_dict(plan: GatePlan) -> dict[str, Any]:
     return {**asdict(plan), "not_applicable": dict(plan.not_applicable)}
 
 
-def plan_from_dict(data: Mapping[str, Any]) -> GatePlan:
-    """Read a gate plan back.
+def plan_from_dict(manifest: Mapping[str, Any]) -> GatePlan:
+    """Read the gate plan of a manifest back.
 
     Raises
     ------
@@ -148,9 +148,11 @@ def plan_from_dict(data: Mapping[str, Any]) -> GatePlan:
         The manifest is damaged.
     """
     try:
-        cells = tuple(_cell_plan(cell) for cell in data["cells"])
-        return GatePlan(**{**data, "cells": cells})
-    except (KeyError, TypeError) as error:
+        plan = manifest["plan"]
+        specs(manifest)
+        cells = tuple(_cell_plan(cell) for cell in plan["cells"])
+        return GatePlan(**{**plan, "cells": cells})
+    except (KeyError, TypeError, AttributeError) as error:
         raise RunFolderError(f"the manifest's plan is damaged: {error}; run the comparison again") from error
 
 
@@ -191,4 +193,5 @@ def utc_now() -> str:
 
 def specs(manifest: Mapping[str, Any]) -> tuple[str, Sequence[Mapping[str, Any]]]:
     """The baseline's spec and the candidates' descriptions, from a manifest."""
-    return manifest["baseline"]["spec"], manifest["candidates"]
+    candidates = manifest["candidates"]
+    return manifest["baseline"]["spec"], [{"spec": each["spec"], "lossless": each["lossless"]} for each in candidates]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from tailgate.errors import RunFolderError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareOptions:
@@ -36,11 +38,16 @@ class CompareOptions:
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any], resume: Path) -> Self:
         """The options of an earlier run, to be continued in its folder."""
-        data = dict(manifest["options"])
-        for key in ("candidates", "argv"):
-            data[key] = tuple(data[key])
-        data["store"] = Path(data["store"]) if data["store"] else None
-        return cls(**{**data, "out": None, "resume": resume})
+        try:
+            data = dict(manifest["options"])
+            for key in ("candidates", "argv"):
+                data[key] = tuple(data[key])
+            data["store"] = Path(data["store"]) if data["store"] else None
+            return cls(**{**data, "out": None, "resume": resume})
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunFolderError(
+                f"the manifest in {resume} holds no options to resume from ({error}); start a new run with --out"
+            ) from error
 
 
 class Observer(Protocol):

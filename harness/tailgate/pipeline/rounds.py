@@ -111,13 +111,14 @@ def _next_batch(
         asked[outcome.key] += 1
     caps = {cell.key: cell.max_items for cell in plan.cells}
     if stopping.fixed_n:
-        return {key: (n, caps[key]) for key, n in asked.items() if n < caps[key]}
-    cells = open_cells(collect(outcomes, plan), plan)
+        cells = tuple(key for key, n in asked.items() if n < caps[key])
+    else:
+        cells = open_cells(collect(outcomes, plan), plan)
     return {key: (asked[key], min(asked[key] + plan.batch_items, caps[key])) for key in cells}
 
 
 def _must_stop(plan: GatePlan, outcomes: Sequence[PairedOutcome], stopping: Stopping) -> str | None:
-    undecided = open_cells(collect(outcomes, plan), plan)
+    undecided = _next_batch(plan, outcomes, stopping)
     left = ", ".join(map(str, undecided))
     if undecided and stopping.deadline is not None and time.monotonic() >= stopping.deadline:
         return f"the time budget ended; undecided: {left}"

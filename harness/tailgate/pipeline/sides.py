@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tailgate.engine.protocol import Counters, Engine, ServedModel
 from tailgate.engine.request import Draft, Request, Transcript
@@ -41,7 +41,6 @@ class Side:
         self._loaded: LoadedModel | None = None
         self._engine: Engine | None = None
         self._facts: Facts | None = None
-        self.ignored_generation_config: Mapping[str, Any] | None = None
 
     def facts(self, donor: Side | None = None) -> Facts:
         """Fingerprint and storage of the variant; reads the weights when these files were never read before."""
@@ -59,7 +58,6 @@ class Side:
             lends = donor is not None and can_donate(donor.variant, self.variant)
             self._loaded = load(self.variant, donor._loaded if donor is not None and lends else None)
             self._check_unchanged()
-            self.ignored_generation_config = self._loaded.ignored_generation_config
         return self._loaded
 
     def _check_unchanged(self) -> None:

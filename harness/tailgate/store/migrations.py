@@ -39,5 +39,18 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise RunFolderError(
             f"the store has schema {version}, this version knows {len(MIGRATIONS)}; upgrade tailgate or use --store DIR"
         )
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+    while version < len(MIGRATIONS):
+        version = _step(connection)
+
+
+def _step(connection: sqlite3.Connection) -> int:
+    """Apply the next migration, unless another process just did; returns the version reached."""
+    connection.execute("BEGIN IMMEDIATE")
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version < len(MIGRATIONS):
+        for statement in filter(str.strip, MIGRATIONS[version].split(";")):
+            connection.execute(statement)
+        version += 1
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.execute("COMMIT")
+    return version

@@ -26,9 +26,9 @@ class RunFolder:
     def __init__(self, path: Path, *, resume: bool = False) -> None:
         self.path = path
         self.begun = resume
-        self._created = [folder for folder in (path, *path.parents) if not folder.exists()]
-        self._check_free(resume)
         try:
+            self._created = [folder for folder in (path, *path.parents) if not folder.exists()]
+            self._check_free(resume)
             path.mkdir(parents=True, exist_ok=True)
             self._lock: TextIO = (path / LOCK).open("w")
         except OSError as error:

@@ -149,8 +149,13 @@ class _Facts(MutableMapping[str, Any]):
         return json.loads(row[0])
 
     def __setitem__(self, key: str, value: Any) -> None:
-        with _Transaction(self._connection):
-            self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, json.dumps(value)))
+        try:
+            with _Transaction(self._connection):
+                self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, json.dumps(value)))
+        except sqlite3.Error as error:
+            raise OutputError(
+                f"cannot write to the store: {error}; free space or choose another with --store"
+            ) from error
 
     def __delitem__(self, key: str) -> None:
         with _Transaction(self._connection):

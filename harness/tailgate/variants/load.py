@@ -5,23 +5,27 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
 
-from tailgate.errors import CheckpointError
+from tailgate.errors import CheckpointError, IntegrityError, SetupError
 from tailgate.variants.dtypes import DTYPES, rounding_to
 from tailgate.variants.fingerprint import hash_json, hash_tensors
+from tailgate.variants.linear import first_uncovered
 from tailgate.variants.method import COMMON_KEYS, Applied
-from tailgate.variants.variant import Facts, Variant
+from tailgate.variants.variant import FINGERPRINT_VERSION, Facts, Variant
 
 # Fields of generation_config that change greedy decoding or are part of its mechanics, not of the model.
 KEPT_GENERATION_FIELDS = frozenset(
     {"eos_token_id", "bos_token_id", "pad_token_id", "decoder_start_token_id", "transformers_version", "use_cache"}
     | {"output_attentions", "output_hidden_states", "output_scores", "output_logits", "return_dict_in_generate"}
 )
+
+
+# Where a configuration was read from and by which version: no part of what is computed.
+DESCRIPTIVE_FIELDS = frozenset({"_name_or_path", "transformers_version", "dtype", "architectures"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,6 @@ class LoadedModel:
     pad_token_id: int
     facts: Facts
     source_sha256: str
-    ignored_generation_config: Mapping[str, Any]
     pristine: bool
 
 
@@ -43,25 +46,62 @@ def load(variant: Variant, donor: LoadedModel | None = None) -> LoadedModel:
     Raises
     ------
     CheckpointError
-        The weights cannot be read, do not fit the architecture or hold non-finite numbers.
+        The weights cannot be read or do not fit the architecture.
+    IntegrityError
+        The method would leave some of the model's weight matrices as they are.
+    SetupError
+        The model does not fit into the device's memory.
     """
+    try:
+        return _load(variant, donor)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise SetupError(
+            f"'{variant.spec.text}' does not fit into the memory of {variant.device}; free some"
+        ) from error
+
+
+def _load(variant: Variant, donor: LoadedModel | None) -> LoadedModel:
     if donor is not None and donor.pristine:
         module, source_sha256 = copy.deepcopy(donor.module), donor.source_sha256
+        eos, ignored = donor.eos_token_ids, donor.facts.ignored_generation_config
     else:
         module = _read_weights(variant)
         source_sha256 = hash_tensors(module.state_dict())
-    eos, ignored = _take_generation_config(module, variant)
-    applied = variant.method.load()(module, variant.options) if variant.method else None
+        eos, ignored = _take_generation_config(module, variant)
+    applied = _apply(variant, module)
+    if _rounds_floats(variant):
+        cast(Any, module).to(compute_dtype(variant))
     module.eval().requires_grad_(False)
     return LoadedModel(
         module=module,
         eos_token_ids=eos,
         pad_token_id=_pad_id(variant, eos),
-        facts=_facts(variant, module, source_sha256, applied),
+        facts=replace(
+            _facts(variant, module, source_sha256, applied),
+            fingerprint=_fingerprint(variant, source_sha256, eos),
+            eos_token_ids=eos,
+            ignored_generation_config=ignored,
+        ),
         source_sha256=source_sha256,
-        ignored_generation_config=ignored,
         pristine=applied is None,
     )
+
+
+def _apply(variant: Variant, module: torch.nn.Module) -> Applied | None:
+    """Apply the method, refusing a model of which it would leave weight matrices as they are."""
+    method = variant.method
+    if method is None:
+        return None
+    if not _rounds_floats(variant) and (missed := first_uncovered(module)):
+        raise IntegrityError(
+            f"{method.name} covers linear layers only, and '{variant.source.name}' keeps weights elsewhere (first: "
+            f"{missed}); its verdict would be about another model than the one to be shipped"
+        )
+    return method.load()(module, variant.options)
+
+
+def _rounds_floats(variant: Variant) -> bool:
+    return variant.method is not None and variant.method.name in DTYPES
 
 
 def can_donate(donor: Variant, receiver: Variant) -> bool:
@@ -69,7 +109,7 @@ def can_donate(donor: Variant, receiver: Variant) -> bool:
     return (
         donor.method is None
         and donor.source == receiver.source
-        and compute_dtype(donor) == compute_dtype(receiver)
+        and compute_dtype(donor) == (torch.float32 if _rounds_floats(receiver) else compute_dtype(receiver))
         and _common_options(donor) == _common_options(receiver)
     )
 
@@ -79,11 +119,12 @@ def _common_options(variant: Variant) -> dict[str, str]:
 
 
 def compute_dtype(variant: Variant) -> torch.dtype:
-    """Arithmetic of a variant: fp32 on a CPU; on CUDA what `dtype=` or the method says, else fp16."""
+    """Arithmetic of a variant: fp32 on a CPU; on CUDA what `dtype=`, the method or the checkpoint says, else fp16."""
     if variant.device.startswith("cpu"):
         return torch.float32
-    name = variant.spec.options.get("dtype") or (variant.method.name if variant.method else "fp16")
-    return DTYPES.get(name, torch.float16)
+    name = variant.spec.options.get("dtype") or (variant.method.name if variant.method else "")
+    stored = torch.bfloat16 if variant.config.dtype == torch.bfloat16 else torch.float16
+    return DTYPES.get(name, stored)
 
 
 def _read_weights(variant: Variant) -> torch.nn.Module:
@@ -94,11 +135,14 @@ def _read_weights(variant: Variant) -> torch.nn.Module:
         module = AutoModelForCausalLM.from_pretrained(
             variant.source.folder,
             **variant.source.loading,
-            dtype=compute_dtype(variant),
+            # A float method must see the values that it rounds; the loader casts to the compute dtype afterwards.
+            dtype=torch.float32 if _rounds_floats(variant) else compute_dtype(variant),
             trust_remote_code=False,
             use_safetensors=None if variant.source.gguf_file else True,
             **({"device_map": device_map} if device_map else {}),
         )
+    except (torch.OutOfMemoryError, MemoryError):
+        raise
     except Exception as error:  # a damaged file surfaces as any of a dozen kinds; all mean the same here
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"cannot load the weights of '{variant.source.name}': {first}") from error
@@ -142,7 +186,7 @@ def _pad_id(variant: Variant, eos: tuple[int, ...]) -> int:
 def _facts(variant: Variant, module: torch.nn.Module, source_sha256: str, applied: Applied | None) -> Facts:
     compute = compute_dtype(variant)
     return Facts(
-        fingerprint=_fingerprint(variant, source_sha256),
+        fingerprint="",
         storage=applied.storage if applied else variant.spec.options.get("dtype", _name(compute)),
         compute_dtype=_name(compute),
         bytes_by_dtype=_bytes_by_dtype(module),
@@ -152,17 +196,23 @@ def _facts(variant: Variant, module: torch.nn.Module, source_sha256: str, applie
     )
 
 
-def _fingerprint(variant: Variant, source_sha256: str) -> str:
-    """Hash of the tensors as read plus everything that decides what the method makes of them."""
-    if variant.method is None:
-        return hash_json([source_sha256, None, variant.spec.options.get("dtype")])
+def _fingerprint(variant: Variant, source_sha256: str, eos: tuple[int, ...]) -> str:
+    """Hash of everything that decides an answer: tensors as read, configuration, end-of-text ids, method.
+
+    The configuration counts because rotary scaling, windows and norms change answers without changing a tensor.
+    """
+    method = variant.method
+    config = {key: value for key, value in variant.config.to_dict().items() if key not in DESCRIPTIVE_FIELDS}
+    if variant.source.gguf_file:
+        config.pop("quantization_config", None)  # names the file; its tensors are decoded and hashed
     return hash_json(
         [
+            FINGERPRINT_VERSION,
             source_sha256,
-            [variant.method.name, variant.method.version],
-            dict(variant.options),
-            dict(variant.method.versions()),
+            json.loads(json.dumps(config, default=str)),
+            sorted(eos),
             variant.spec.options.get("dtype"),
+            method and [method.name, method.version, dict(variant.options), dict(method.versions())],
         ]
     )
 

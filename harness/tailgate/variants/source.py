@@ -16,6 +16,7 @@ EMBEDDED_NOTE = (
     "smollm2's weights are decoded from a Q4_1 file: they lie on an asymmetric 4-bit grid (groups of 32) already, "
     "so an asymmetric 4-bit rounding changes nothing"
 )
+SETTINGS = ("config.json", "generation_config.json")
 HUB_PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 
 
@@ -30,10 +31,11 @@ class Source:
 
     @property
     def weight_files(self) -> tuple[Path, ...]:
-        """The files whose bytes decide the weights."""
+        """The files whose bytes decide the weights and what is computed with them."""
         if self.gguf_file:
             return (self.folder / self.gguf_file,)
-        return (*sorted(self.folder.glob("*.safetensors")), self.folder / "config.json")
+        settings = [path for name in SETTINGS if (path := self.folder / name).is_file()]
+        return (*sorted(self.folder.glob("*.safetensors")), *settings)
 
     @property
     def loading(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from tailgate.variants.source import Source, check_files, find_source
 from tailgate.variants.spec import VariantSpec, parse_spec
 from tailgate.variants.tokenizer import ModelTokenizer, load_tokenizer
 
+FINGERPRINT_VERSION = 1  # bumped when another rule decides what a fingerprint covers
 DTYPE_CHOICES = ("fp16", "bf16", "fp32")
 
 
@@ -30,6 +31,8 @@ class Facts:
     bytes_by_dtype: Mapping[str, int]
     quantized_tensors: int
     changed_tensors: int | None  # None: no method was applied
+    eos_token_ids: tuple[int, ...] = ()
+    ignored_generation_config: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -52,8 +55,19 @@ class Variant:
 
     @property
     def context_length(self) -> int:
-        """Tokens the model can attend to, prompt and answer together."""
-        return int(self._text_config.max_position_embeddings)
+        """Tokens the model can attend to, prompt and answer together.
+
+        Raises
+        ------
+        CheckpointError
+            The configuration does not say; a guess could cut a prompt.
+        """
+        length = getattr(self._text_config, "max_position_embeddings", None)
+        if not isinstance(length, int) or length < 1:
+            raise CheckpointError(
+                f"'{self.source.name}' names no context length; set max_position_embeddings in its config.json"
+            )
+        return length
 
     @property
     def vocabulary_size(self) -> int:
@@ -74,6 +88,7 @@ class Variant:
         return hash_json(
             {
                 "files": file_identity(self.source.weight_files),
+                "fingerprint_version": FINGERPRINT_VERSION,
                 "method": self.method and [self.method.name, self.method.version],
                 "options": dict(self.options),
                 "common": dict(self.spec.options),
@@ -135,7 +150,9 @@ def _load_config(source: Source) -> Any:
 def cached_facts(variant: Variant, cache: MutableMapping[str, Any]) -> Facts | None:
     """Facts recorded by an earlier load of the same files, or None."""
     row = cache.get(variant.facts_key())
-    return Facts(**{**row, "notes": tuple(row["notes"])}) if row else None
+    if not row:
+        return None
+    return Facts(**{**row, "notes": tuple(row["notes"]), "eos_token_ids": tuple(row["eos_token_ids"])})
 
 
 def remember_facts(variant: Variant, facts: Facts, cache: MutableMapping[str, Any]) -> None:

@@ -4,9 +4,10 @@ import dataclasses
 import json
 import time
 
+import pyarrow.parquet as pq
 import pytest
 
-from tailgate import load_run
+from tailgate import decide, load_run
 from tailgate.errors import ConfigError, IntegrityError, RunFolderError, TailgateError, UsageError
 from tailgate.pipeline import compare as job
 from tailgate.pipeline.options import CompareOptions
@@ -303,6 +304,39 @@ def test_wrong_request_is_one_error_and_leaves_no_folder(compare, tmp_path, opti
         with pytest.raises(TailgateError, match=complaint):
             compare(**options)
     assert not (tmp_path / "run").exists()
+
+
+def test_candidate_that_ends_at_other_tokens_is_refused(compare, tmp_path):
+    other = save_tiny(tmp_path / "other")
+    data = json.loads((other / "generation_config.json").read_text())
+    (other / "generation_config.json").write_text(json.dumps({**data, "eos_token_id": [1, 2]}))
+    with pytest.raises(IntegrityError, match="the end-of-text ids of"):
+        compare(specs=(str(other),))
+
+
+def test_max_items_lowers_a_floor_to_the_cap_and_no_further(compare, tmp_path):
+    (tmp_path / "gate.toml").write_text("margin = 0.1\nmin_items = { default = 30 }\n")
+    plan = compare(gate=str(tmp_path / "gate.toml"), max_items=50).manifest["plan"]["cells"][0]
+    assert (plan["min_items"], plan["max_items"]) == (30, 50)
+
+
+def test_budget_bounds_a_run_of_fixed_size_too(compare):
+    assert [cell.n for cell in compare(budget_s=1e-9, fixed_n=True).verdict.candidates[0].cells] == [20, 20]
+
+
+def test_outcomes_that_were_lost_afterwards_are_noticed(compare):
+    path = compare().path
+    pq.write_table(pq.read_table(path / "outcomes.parquet").slice(1), path / "outcomes.parquet")
+    with pytest.raises(RunFolderError, match="holds 79 outcomes, its run wrote 80"):
+        load_run(path)
+
+
+def test_gate_with_another_chance_does_not_outlive_itself(compare, tmp_path):
+    (tmp_path / "guess.toml").write_text("margin = 0.1\nchance = 0.5\nmax_items = 120\n")
+    path = compare(gate=str(tmp_path / "guess.toml")).path
+    (tmp_path / "plain.toml").write_text("margin = 0.1\n")
+    again = decide(path, tmp_path / "plain.toml")
+    assert {cell.chance for cell in again.candidates[0].cells} == {0.0}
 
 
 def test_candidate_given_twice_is_refused(compare, model):

@@ -1,12 +1,14 @@
 """Loading: fingerprints, dtypes, bitsandbytes, stripped generation configs, damaged files."""
 
+import dataclasses
 import json
 
 import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
+from transformers import BloomConfig, MixtralConfig, MixtralForCausalLM
 
-from tailgate.errors import CheckpointError, MissingPackageError, VariantError
+from tailgate.errors import CheckpointError, IntegrityError, MissingPackageError, VariantError
 from tailgate.variants.load import can_donate, load
 from tailgate.variants.variant import cached_facts, remember_facts, resolve
 from tests.support.tiny import Tiny, save_tiny
@@ -79,9 +81,31 @@ def test_method_that_changes_no_tensor_is_lossless(folder):
 def test_generation_config_is_stripped_and_reported(tmp_path):
     spec = Tiny(generation={"repetition_penalty": 1.3, "do_sample": True, "temperature": 0.6})
     loaded = load(resolve(str(save_tiny(tmp_path, spec)), "cpu"))
-    assert loaded.ignored_generation_config == {"repetition_penalty": 1.3, "do_sample": True, "temperature": 0.6}
+    assert loaded.facts.ignored_generation_config == {"repetition_penalty": 1.3, "do_sample": True, "temperature": 0.6}
     assert loaded.module.generation_config.repetition_penalty in (None, 1.0)
     assert not loaded.module.generation_config.do_sample
+
+
+@pytest.mark.parametrize("change", [{"rope_parameters": 5.0}, {"rms_norm_eps": 0.1}, {"eos_token_id": [1, 2]}])
+def test_fingerprint_changes_with_configuration_that_leaves_the_tensors_alone(folder, tmp_path, change):
+    other = save_tiny(tmp_path)
+    for name in ("config.json", "generation_config.json"):
+        data = json.loads((other / name).read_text())
+        for key, value in change.items():
+            data[key] = {"rope_type": "default", "rope_theta": value} if key == "rope_parameters" else value
+        (other / name).write_text(json.dumps(data))
+    assert fingerprint(other) != fingerprint(folder)
+
+
+def test_method_that_would_leave_fused_experts_alone_is_refused(tmp_path):
+    config = MixtralConfig(
+        vocab_size=260, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, num_local_experts=2, max_position_embeddings=64, bos_token_id=0, eos_token_id=1,
+    )  # fmt: skip
+    save_tiny(tmp_path, model=MixtralForCausalLM(config))
+    with pytest.raises(IntegrityError, match=r"keeps weights elsewhere \(first: model.layers.0"):
+        load(resolve(f"{tmp_path}@rtn", "cpu"))
+    assert load(resolve(f"{tmp_path}@fp16", "cpu")).facts.changed_tensors
 
 
 def test_facts_are_cached_by_file_identity(folder):
@@ -173,3 +197,10 @@ def test_hub_that_cannot_be_reached_is_one_error(monkeypatch):
     monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
     with pytest.raises(CheckpointError, match="cannot fetch 'org/name' from the hub: An error happened"):
         resolve("org/name", "cpu")
+
+
+def test_checkpoint_without_a_context_length_is_refused(tmp_path):
+    config = BloomConfig()
+    variant = dataclasses.replace(resolve(str(save_tiny(tmp_path)), "cpu"), config=config)
+    with pytest.raises(CheckpointError, match="names no context length"):
+        _ = variant.context_length
