@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Time the main job as a user runs it: cold, with a new candidate, and again; write the figures with conditions.
 
-Usage: python scripts/bench_quickstart.py [--out results/bench/quickstart.json]
+Usage: python scripts/bench_quickstart.py [--out results/bench/quickstart.json] [--folder DIR]
 """
 
 from __future__ import annotations
@@ -72,10 +72,12 @@ def main() -> None:
     """Take all figures in one go and write them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/bench/quickstart.json"))
-    out = parser.parse_args().out
+    parser.add_argument("--folder", type=Path, help="an empty folder for runs and store, kept afterwards")
+    options = parser.parse_args()
+    out: Path = options.out
     found: dict[str, object] = {"schema_version": 1, "conditions": conditions()}
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+        folder = options.folder or Path(temporary)
         found["help"] = [measure(["--help"])["wall_s"] for _ in range(5)]
         found["cold"] = {"candidates": CANDIDATES, **compare(CANDIDATES, folder, "cold")}
         found["new_candidate"] = {"candidates": [NEW_CANDIDATE], **compare((NEW_CANDIDATE,), folder, "new")}
