@@ -207,6 +207,9 @@ def choose_device(asked: str | None) -> str:
     """
     import torch
 
+    # Setting the count, even to itself, stops MKL from taking fewer threads under load: that would change the order
+    # of its sums, and with it answers that hang on a near-tie.
+    torch.set_num_threads(torch.get_num_threads())
     has_cuda = torch.cuda.is_available()
     if asked is None:
         return "cuda" if has_cuda else "cpu"
