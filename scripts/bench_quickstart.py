@@ -40,11 +40,15 @@ def measure(arguments: list[str]) -> dict[str, float | int]:
 
 
 def compare(candidates: tuple[str, ...], folder: Path, name: str) -> dict[str, object]:
-    """One comparison on the suite `quick`, with what its manifest counted."""
+    """One comparison on the suite `quick`, with what its manifest counted.
+
+    A run that is finished in the folder already is not repeated: only what its manifest recorded is reported.
+    """
     run = folder / name
-    figures = measure(
-        ["compare", BASELINE, *candidates, "--suite", "quick", "--out", str(run), "--store", str(folder / "store")]
-    )
+    figures: dict[str, float | int] = {}
+    if not (run / "verdict.json").exists():
+        store = str(folder / "store")
+        figures = measure(["compare", BASELINE, *candidates, "--suite", "quick", "--out", str(run), "--store", store])
     manifest = json.loads((run / "manifest.json").read_text())
     return {**figures, "compare_s": manifest["elapsed_s"], "counters": manifest["counters"]}
 
@@ -72,7 +76,7 @@ def main() -> None:
     """Take all figures in one go and write them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/bench/quickstart.json"))
-    parser.add_argument("--folder", type=Path, help="an empty folder for runs and store, kept afterwards")
+    parser.add_argument("--folder", type=Path, help="keep runs and store here; finished runs are not repeated")
     options = parser.parse_args()
     out: Path = options.out
     found: dict[str, object] = {"schema_version": 1, "conditions": conditions()}
