@@ -207,8 +207,8 @@ def choose_device(asked: str | None) -> str:
     """
     import torch
 
-    # Setting the count, even to itself, stops MKL from taking fewer threads under load: that would change the order
-    # of its sums, and with it answers that hang on a near-tie.
+    # Setting the count, even to itself, keeps MKL from choosing fewer threads by itself: that could change the order
+    # of its sums, and with it answers that hang on a near-tie. A precaution, its effect was not measured.
     torch.set_num_threads(torch.get_num_threads())
     has_cuda = torch.cuda.is_available()
     if asked is None:
