@@ -162,7 +162,7 @@ def test_reference_answers_do_not_depend_on_the_batch(workspace):
     from tailgate.engine.protocol import ServedModel
     from tailgate.engine.reference import ReferenceEngine
     from tailgate.engine.request import Request
-    from tailgate.engine.scheduler import BatchLimits
+    from tailgate.engine.batches import BatchLimits
     from tailgate.variants.load import load
     from tailgate.variants.variant import resolve
     from tailgate_slices.registry import get_slice

@@ -23,12 +23,22 @@ class ServedModel:
 
 @dataclass(slots=True, kw_only=True)
 class Counters:
-    """Work an engine did, for the manifest."""
+    """Work an engine did, for the manifest.
+
+    `computed_tokens` went through the model, padding left out; `reused_tokens` were prompt that another request had
+    computed; `near_ties` were chosen by a margin so small that another order of summation may choose otherwise.
+    """
 
     forwards: int = 0
     generated: int = 0
     prompt_tokens: int = 0
     new_tokens: int = 0
+    computed_tokens: int = 0
+    reused_tokens: int = 0
+    drafted_tokens: int = 0
+    accepted_drafts: int = 0
+    near_ties: int = 0
+    preemptions: int = 0
     oom_retries: int = 0
 
 

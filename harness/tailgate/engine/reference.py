@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
+from tailgate.engine.batches import BatchLimits, plan_batches
+from tailgate.engine.finish import Ending, is_out_of_memory
 from tailgate.engine.protocol import Counters, ServedModel
 from tailgate.engine.request import (
     ChoiceRequest,
@@ -16,10 +18,8 @@ from tailgate.engine.request import (
     Request,
     Transcript,
     Verification,
-    cut_at_stop,
     first_divergence,
 )
-from tailgate.engine.scheduler import BatchLimits, plan_batches
 from tailgate.errors import SetupError
 
 # Shape legend: B rows, P padded prompt, T answer tokens so far, S padded sequence, V vocabulary.
@@ -38,6 +38,7 @@ class ReferenceEngine:
         self.model = model
         self.limits = limits or BatchLimits()
         self.counters = Counters()
+        self._ending = Ending(decode=model.decode, eos_token_ids=frozenset(model.eos_token_ids))
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Transcript, ...]]:
         """Answer requests greedily, longest first."""
@@ -67,7 +68,7 @@ class ReferenceEngine:
         try:
             done = run(batch)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if len(batch) == 1:
                 raise SetupError(
@@ -87,7 +88,7 @@ class ReferenceEngine:
     def _generate_batch(self, requests: list[Request]) -> tuple[Transcript, ...]:
         prompts_BP, mask_BP = _pad_left([request.prompt_ids for request in requests], self.model)
         watch = _LogitsWatch(len(requests))
-        stops = _RowStops(requests, prompts_BP.shape[1], self.model, watch)
+        stops = _RowStops(requests, prompts_BP.shape[1], self._ending, watch)
         sequences_BS = self.model.module.generate(
             input_ids=prompts_BP,
             attention_mask=mask_BP,
@@ -112,7 +113,7 @@ class ReferenceEngine:
     def _transcript(self, request: Request, answer: list[int], nonfinite: bool) -> Transcript:
         if nonfinite:
             return Transcript(key=request.key, tokens=(), text="", finish_reason="nonfinite")
-        return finish(request, answer, self.model)
+        return self._ending.cut(request, answer)
 
     def _count(self, requests: Sequence[Request], transcripts: Sequence[Transcript], steps: int) -> None:
         self.counters.forwards += steps
@@ -143,18 +144,6 @@ class ReferenceEngine:
         )
 
 
-def finish(request: Request, answer: Sequence[int], model: ServedModel) -> Transcript:
-    """Cut a generated row at end-of-text, stop string or budget, whichever comes first."""
-    tokens: tuple[int, ...] = ()
-    for token in answer[: request.max_new_tokens]:
-        if token in model.eos_token_ids:
-            return Transcript(key=request.key, tokens=tokens, text=model.decode(tokens), finish_reason="stop")
-        tokens = (*tokens, token)
-        if request.stop and (text := cut_at_stop(model.decode(tokens), request.stop)) is not None:
-            return Transcript(key=request.key, tokens=tokens, text=text, finish_reason="stop")
-    return Transcript(key=request.key, tokens=tokens, text=model.decode(tokens), finish_reason="length")
-
-
 class _LogitsWatch(LogitsProcessor):
     """Looks at the raw logits of every step; changes nothing but non-finite rows, which end there."""
 
@@ -171,25 +160,19 @@ class _LogitsWatch(LogitsProcessor):
 class _RowStops(StoppingCriteria):
     """Ends each row at its own budget, at its own stop strings, or at non-finite logits."""
 
-    def __init__(
-        self, requests: Sequence[Request], prompt_length: int, model: ServedModel, watch: _LogitsWatch
-    ) -> None:
-        self.requests, self.prompt_length, self.model, self.watch = requests, prompt_length, model, watch
+    def __init__(self, requests: Sequence[Request], prompt_length: int, ending: Ending, watch: _LogitsWatch) -> None:
+        self.prompt_length, self.watch = prompt_length, watch
+        self.over = [ending.watch(request) for request in requests]
         self.done = [False] * len(requests)
         self.nonfinite = [False] * len(requests)
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
         answers_BT = input_ids[:, self.prompt_length :].tolist()
-        for row, request in enumerate(self.requests):
+        for row, over in enumerate(self.over):
             if not self.done[row]:
                 self.nonfinite[row] = bool(self.watch.nonfinite_B[row])
-                self.done[row] = self.nonfinite[row] or self._ends(request, answers_BT[row])
+                self.done[row] = self.nonfinite[row] or over(answers_BT[row], len(answers_BT[row]) - 1)
         return torch.tensor(self.done, device=input_ids.device)
-
-    def _ends(self, request: Request, answer: list[int]) -> bool:
-        if len(answer) >= request.max_new_tokens or answer[-1] in self.model.eos_token_ids:
-            return True
-        return bool(request.stop) and cut_at_stop(self.model.decode(tuple(answer)), request.stop) is not None
 
 
 def _verified(draft: Draft, transcript: Transcript) -> Verification:
@@ -203,10 +186,3 @@ def _pad_left(rows: Sequence[tuple[int, ...]], model: ServedModel) -> tuple[torc
     ids_BP = [[model.pad_token_id] * (longest - len(row)) + list(row) for row in rows]
     mask_BP = [[0] * (longest - len(row)) + [1] * len(row) for row in rows]
     return torch.tensor(ids_BP, device=model.device), torch.tensor(mask_BP, device=model.device)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error)
-    return "out of memory" in text or "can't allocate memory" in text

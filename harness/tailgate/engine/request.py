@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from tailgate.engine.distribution import TopTokens
 from tailgate.records import FinishReason
 
 
@@ -28,12 +29,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
-    """An answer: the tokens as generated (end-of-text left out), their text, and why it ended."""
+    """An answer: the tokens as generated (end-of-text left out), their text, and why it ended.
+
+    `tops`, where an engine keeps them: the distribution each token was chosen from, and one more for an end by
+    end-of-text.
+    """
 
     key: str
     tokens: tuple[int, ...]
     text: str
     finish_reason: FinishReason
+    tops: tuple[TopTokens, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +51,26 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenStats:
+    """The candidate on each token of the baseline's answer, the baseline's text before it given.
+
+    `agrees`: the token is the candidate's likeliest, too. `log_probs`: the candidate's, of the token, in nats.
+    `margins`: difference of the candidate's two largest logits. `kl_floors`: lower bound on KL(baseline || candidate)
+    in nats, nan where the baseline's distribution was not kept.
+    """
+
+    agrees: tuple[bool, ...]
+    log_probs: tuple[float, ...]
+    margins: tuple[float, ...]
+    kl_floors: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
     """The candidate's own greedy answer, and where it first leaves the baseline's."""
 
     transcript: Transcript
+    stats: TokenStats | None = None
     divergence_token: int | None  # index of the first answer token that differs; None: the answers are the same
 
 
@@ -60,6 +82,11 @@ class ChoiceRequest:
     context_ids: tuple[int, ...]
     choices: tuple[tuple[int, ...], ...]
 
+    @property
+    def longest(self) -> int:
+        """Tokens of context the request can need."""
+        return len(self.context_ids) + max(map(len, self.choices))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChoiceScores:
@@ -68,6 +95,11 @@ class ChoiceScores:
     key: str
     log_likelihoods: tuple[float, ...]
     lengths: tuple[int, ...]
+
+    @property
+    def normalized(self) -> tuple[float, ...]:
+        """Log-likelihood per token of each choice: no choice wins by being short."""
+        return tuple(total / length for total, length in zip(self.log_likelihoods, self.lengths, strict=True))
 
 
 def first_divergence(first: tuple[int, ...], second: tuple[int, ...]) -> int | None:

@@ -139,6 +139,7 @@ def _read_weights(variant: Variant) -> torch.nn.Module:
             dtype=torch.float32 if _rounds_floats(variant) else compute_dtype(variant),
             trust_remote_code=False,
             use_safetensors=None if variant.source.gguf_file else True,
+            **_attention(variant),
             **({"device_map": device_map} if device_map else {}),
         )
     except (torch.OutOfMemoryError, MemoryError):
@@ -151,6 +152,12 @@ def _read_weights(variant: Variant) -> torch.nn.Module:
     if stored := variant.spec.options.get("dtype"):
         rounding_to(stored)(module, {})
     return cast(torch.nn.Module, module)
+
+
+def _attention(variant: Variant) -> dict[str, str]:
+    """The fused attention of transformers leaves out soft-capping: a model that has it needs the one spelled out."""
+    capped = getattr(variant.config.get_text_config(), "attn_logit_softcapping", None) is not None
+    return {"attn_implementation": "eager"} if capped else {}
 
 
 def _take_generation_config(module: torch.nn.Module, variant: Variant) -> tuple[tuple[int, ...], dict[str, Any]]:

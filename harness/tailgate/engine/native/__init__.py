@@ -1,0 +1,1 @@
+"""The batched core: packed forward passes through the modules of transformers, with key-values of our own."""

@@ -1,0 +1,338 @@
+"""The native engine: requests in, packed forward passes, answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from tailgate.engine.blocks import BlockPool
+from tailgate.engine.distribution import TopTokens
+from tailgate.engine.drafts import Drafter
+from tailgate.engine.finish import Ending, is_out_of_memory, with_tops
+from tailgate.engine.native.fit import attending, forward, probe
+from tailgate.engine.native.head import Head, Wanted
+from tailgate.engine.native.kv_store import KVStore
+from tailgate.engine.native.packing import pack
+from tailgate.engine.prefixes import Prefix, find_prefixes
+from tailgate.engine.protocol import Counters, ServedModel
+from tailgate.engine.request import (
+    ChoiceRequest,
+    ChoiceScores,
+    Draft,
+    Request,
+    TokenStats,
+    Transcript,
+    Verification,
+    first_divergence,
+)
+from tailgate.engine.scheduler import Scheduler, Step, StepLimits
+from tailgate.engine.sequence import LiveSequence, Row, Span, Stage
+from tailgate.errors import IntegrityError, SetupError
+
+# Margins between the two largest logits below which another order of summation may choose the other token.
+NEAR_TIE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 4e-1}
+KV_BYTES_CPU = 1 << 30
+YIELD_AT = 16  # finished answers handed over at once: what a kill can lose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeLimits:
+    """Bounds of the engine; None: sized from the memory that is free.
+
+    `reverse` begins with the shortest requests: another order and other batches, for a noise floor.
+    """
+
+    step: StepLimits = StepLimits()
+    kv_bytes: int | None = None
+    block: int = 16
+    share_prefixes: bool = True
+    keep_distributions: bool = True
+    reverse: bool = False
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Job:
+    """A sequence with what is asked about it."""
+
+    key: str
+    live: LiveSequence
+    targets: tuple[int, ...] = ()  # token asked for at each teacher-forced position
+    baseline: tuple[TopTokens, ...] = ()
+    keep_top: bool = False
+    request: Request | None = None
+    choice: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class _Work:
+    """Jobs under way, by the number of their sequence."""
+
+    scheduler: Scheduler
+    store: KVStore
+    jobs: dict[int, Job]
+    finished: list[Job] = field(default_factory=list)
+
+
+class NativeEngine:
+    """Packed, continuously batched greedy decoding; verifies drafts instead of decoding where it has them."""
+
+    name = "native"
+    version = "1"
+
+    def __init__(self, model: ServedModel, limits: NativeLimits | None = None) -> None:
+        if not model.eos_token_ids:
+            raise SetupError("the model names no end-of-text token; set eos_token_id in its generation_config.json")
+        self.model = model
+        self.limits = limits or NativeLimits()
+        self.counters = Counters()
+        self._head = Head(model.module)
+        self._ending = Ending(decode=model.decode, eos_token_ids=frozenset(model.eos_token_ids))
+        self._near_tie = NEAR_TIE.get(model.module.dtype, NEAR_TIE[torch.float32])
+        self._slots = self._count_slots(probe(model.module, self._head, model.device))
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Transcript, ...]]:
+        """Answer requests greedily."""
+        jobs = [self._answering(number, request) for number, request in enumerate(requests)]
+        for batch in self._run(jobs):
+            yield tuple(self._transcript(job) for job in batch)
+
+    def verify(self, drafts: Sequence[Draft]) -> Iterator[tuple[Verification, ...]]:
+        """Answer requests greedily: check the baseline's answer in one pass, decode only from where it is left."""
+        jobs = [self._verifying(number, draft) for number, draft in enumerate(drafts)]
+        baselines = {draft.request.key: draft.baseline for draft in drafts}
+        for batch in self._run(jobs):
+            yield tuple(self._verification(job, baselines[job.key]) for job in batch)
+
+    def score(self, requests: Sequence[ChoiceRequest]) -> Iterator[tuple[ChoiceScores, ...]]:
+        """Log-likelihoods of choices; a context is computed once for all its choices."""
+        unfinished: dict[str, list[Job]] = {request.key: [] for request in requests}
+        choices = {request.key: len(request.choices) for request in requests}
+        for batch in self._run(self._scoring(requests)):
+            for job in batch:
+                unfinished[job.key].append(job)
+            complete = [key for key, jobs in unfinished.items() if len(jobs) == choices[key]]
+            if complete:
+                yield tuple(_choice_scores(key, unfinished.pop(key)) for key in complete)
+
+    def _answering(self, number: int, request: Request) -> Job:
+        self._check(request.key, request.prompt_ids, request.longest)
+        live = LiveSequence(
+            number=number,
+            tokens=list(request.prompt_ids),
+            stage=Stage.DECODE,
+            budget=request.max_new_tokens,
+            over=self._ending.watch(request),
+        )
+        return Job(key=request.key, live=live, request=request, keep_top=self.limits.keep_distributions)
+
+    def _verifying(self, number: int, draft: Draft) -> Job:
+        job = self._answering(number, draft.request)
+        told = draft.baseline.tokens[: draft.request.max_new_tokens]
+        self._check_known(draft.request.key, told)
+        job.keep_top = False
+        job.live.stage, job.live.forced = Stage.FORCE, told
+        job.live.drafter = Drafter(source=told)
+        job.targets, job.baseline = told, draft.baseline.tops
+        return job
+
+    def _scoring(self, requests: Sequence[ChoiceRequest]) -> list[Job]:
+        jobs: list[Job] = []
+        for request in requests:
+            if not all(request.choices):
+                raise IntegrityError(f"request {request.key} has an empty choice; give every choice at least one token")
+            self._check(request.key, request.context_ids, request.longest)
+            for place, tokens in enumerate(request.choices):
+                self._check_known(request.key, tokens)
+                live = LiveSequence(
+                    number=len(jobs), tokens=list(request.context_ids), stage=Stage.FORCE, forced=tokens[:-1]
+                )
+                jobs.append(Job(key=request.key, live=live, targets=tokens, choice=place))
+        return jobs
+
+    def _check(self, key: str, prompt_ids: Sequence[int], longest: int) -> None:
+        if not prompt_ids:
+            raise IntegrityError(f"request {key} has an empty prompt; give at least one token")
+        if longest > self.model.context_length:
+            raise IntegrityError(
+                f"request {key} needs {longest} tokens, the model's context has {self.model.context_length}; "
+                "shorten the prompt or the answer budget"
+            )
+        self._check_known(key, prompt_ids)
+
+    def _check_known(self, key: str, tokens: Sequence[int]) -> None:
+        vocabulary = int(self.model.module.config.get_text_config().vocab_size)
+        unknown = next((token for token in tokens if not 0 <= token < vocabulary), None)
+        if unknown is not None:
+            raise IntegrityError(
+                f"request {key} holds token {unknown}, the model's vocabulary has {vocabulary}; "
+                "give both sides the same tokenizer"
+            )
+
+    def _count_slots(self, bytes_per_token: int) -> int:
+        kv_bytes = self.limits.kv_bytes or _free_bytes(self.model.device)
+        return max(1, kv_bytes // (bytes_per_token * self.limits.block)) * self.limits.block
+
+    def _run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, ...]]:
+        """Run jobs to their ends, handing over finished ones in batches."""
+        work = self._begin(jobs)
+        while work.scheduler.unfinished:
+            if (step := self._step(work)) is not None:
+                work.scheduler.end_step(step)
+            if len(work.finished) >= YIELD_AT:
+                yield self._hand_over(work)
+        self._count(work.scheduler)
+        if work.finished:
+            yield self._hand_over(work)
+
+    def _begin(self, jobs: Sequence[Job]) -> _Work:
+        pool = BlockPool(self._slots // self.limits.block, self.limits.block)
+        scheduler = Scheduler(pool=pool, limits=self.limits.step)
+        scheduler.add(self._arranged([job.live for job in jobs]))
+        return _Work(scheduler=scheduler, store=KVStore(self._slots), jobs={job.live.number: job for job in jobs})
+
+    def _arranged(self, lives: Sequence[LiveSequence]) -> list[LiveSequence]:
+        """Sequences in the order in which they begin: longest first, behind the beginnings they share."""
+        if not self.limits.share_prefixes:
+            return sorted(lives, key=self._rank)
+        tree = find_prefixes([tuple(live.tokens) for live in lives])
+        numbers = iter(range(len(lives), 3 * len(lives) + 1))
+        return self._grown(tree, lives, numbers)
+
+    def _grown(self, node: Prefix, lives: Sequence[LiveSequence], numbers: Iterator[int]) -> list[LiveSequence]:
+        found = [lives[index] for index in node.members]
+        for child in node.children:
+            beginning = LiveSequence(number=next(numbers), tokens=list(child.tokens), stage=Stage.PREFIX)
+            beginning.children = self._grown(child, lives, numbers)
+            for reader in beginning.children:
+                reader.parent = beginning
+            found.append(beginning)
+        return sorted(found, key=self._rank)
+
+    def _rank(self, live: LiveSequence) -> tuple[int, int]:
+        size = _size(live)
+        return (size if self.limits.reverse else -size, live.number)
+
+    @torch.inference_mode()
+    def _step(self, work: _Work) -> Step | None:
+        """One forward pass; None when it did not fit into memory and is to be planned again, smaller."""
+        step = work.scheduler.step()
+        try:
+            work.store.copy(step.copies)
+            found = self._forward(work, step.spans)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._recover(work, error)
+            return None
+        for span, rows in zip(step.spans, found, strict=True):
+            decided = work.scheduler.advance(span, rows)
+            self.counters.near_ties += sum(row.margin < self._near_tie for row in decided)
+            job = work.jobs.get(span.sequence.number)
+            if job is not None and span.sequence.done:
+                work.finished.append(job)
+        return step
+
+    def _recover(self, work: _Work, error: BaseException) -> None:
+        self.counters.oom_retries += 1
+        if self.model.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+        if not work.scheduler.shrink():
+            raise SetupError(
+                f"out of memory on {self.model.device} with {work.scheduler.token_budget} tokens a pass; "
+                "free memory there"
+            ) from error
+
+    def _forward(self, work: _Work, spans: Sequence[Span]) -> list[list[Row]]:
+        packed = pack(spans, work.store, self.limits.block, self.model.device)
+        with attending(self.model.module):
+            hidden_NE = forward(self.model.module, packed)
+        wanted = [list(_wanted(span, place.low, work.jobs)) for span, place in zip(spans, packed.spans, strict=True)]
+        rows = iter(self._head.rows(hidden_NE, [each for group in wanted for each in group]))
+        self.counters.forwards += 1
+        self.counters.computed_tokens += packed.tokens
+        return [[next(rows) for _ in group] for group in wanted]
+
+    def _hand_over(self, work: _Work) -> tuple[Job, ...]:
+        batch, work.finished = tuple(work.finished), []
+        for job in batch:
+            self.counters.prompt_tokens += job.live.prompt_length
+            self.counters.generated += job.request is not None
+        return batch
+
+    def _count(self, scheduler: Scheduler) -> None:
+        tally = scheduler.tally
+        self.counters.preemptions += tally.preemptions
+        self.counters.reused_tokens += tally.reused_tokens
+        self.counters.drafted_tokens += tally.drafted_tokens
+        self.counters.accepted_drafts += tally.accepted_drafts
+
+    def _transcript(self, job: Job) -> Transcript:
+        assert job.request is not None
+        if job.live.nonfinite:
+            return Transcript(key=job.key, tokens=(), text="", finish_reason="nonfinite")
+        ended = self._ending.cut(job.request, job.live.answer)
+        self.counters.new_tokens += len(ended.tokens)
+        if not job.keep_top:
+            return ended
+        kept = job.live.rows[: len(ended.tokens) + 1]  # one more: where the end was predicted
+        return with_tops(ended, tuple(row.top for row in kept if isinstance(row.top, TopTokens)))
+
+    def _verification(self, job: Job, baseline: Transcript) -> Verification:
+        transcript = self._transcript(job)
+        return Verification(
+            transcript=transcript,
+            divergence_token=first_divergence(baseline.tokens, transcript.tokens),
+            stats=_stats(job),
+        )
+
+
+def _size(live: LiveSequence) -> int:
+    return live.longest + max(map(_size, live.children), default=0)
+
+
+def _wanted(span: Span, low: int, jobs: dict[int, Job]) -> Iterable[Wanted]:
+    """What to look at behind each position of a span that has predictions to give."""
+    job = jobs.get(span.sequence.number)
+    for place in range(span.first_row, len(span.tokens)):
+        if job is None or span.sequence.stage is not Stage.FORCE:
+            yield Wanted(packed=low + place, keep_top=job is not None and job.keep_top)
+            continue
+        index = len(span.sequence.forced_rows) + place - span.first_row
+        yield Wanted(packed=low + place, target=_at(job.targets, index), baseline=_at(job.baseline, index))
+
+
+def _at(values: Sequence[Any], index: int) -> Any:
+    return values[index] if index < len(values) else None
+
+
+def _stats(job: Job) -> TokenStats:
+    """Statistics on the baseline's own tokens, and on its end where the baseline ended by itself."""
+    rows = job.live.forced_rows[: len(job.targets)]
+    return TokenStats(
+        agrees=tuple(row.best == target for row, target in zip(rows, job.targets, strict=True)),
+        log_probs=tuple(row.log_prob for row in rows),
+        margins=tuple(row.margin for row in rows),
+        kl_floors=tuple(row.kl_floor for row in rows),
+    )
+
+
+def _choice_scores(key: str, jobs: Sequence[Job]) -> ChoiceScores:
+    ordered = sorted(jobs, key=lambda job: job.choice)
+    return ChoiceScores(
+        key=key,
+        log_likelihoods=tuple(sum(row.log_prob for row in job.live.forced_rows) for job in ordered),
+        lengths=tuple(len(job.targets) for job in ordered),
+    )
+
+
+def _free_bytes(device: str) -> int:
+    """A budget for key-values: most of what is free on a GPU, a quarter on a CPU and at most 1 GiB."""
+    if device.startswith("cuda"):
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free * 0.8)
+    import psutil
+
+    return min(KV_BYTES_CPU, int(psutil.virtual_memory().available) // 4)

@@ -1,0 +1,132 @@
+"""Which models the native engine serves exactly: refused by what their configuration says, then by a measured probe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from tailgate.engine.native import attention
+from tailgate.engine.native.head import Head
+from tailgate.engine.native.kv_store import KVStore
+from tailgate.engine.native.packing import Pack, pack
+from tailgate.engine.sequence import LiveSequence, Span, Stage
+from tailgate.errors import SetupError
+
+SERVED_LAYERS = frozenset({"full_attention", "sliding_attention"})
+# Rotary scalings that depend on the longest sequence of a batch: packing would change them.
+BATCH_DEPENDENT_ROPE = frozenset({"dynamic", "longrope"})
+PROBE_LENGTHS = (37, 22)
+BLOCK = 16
+# Largest relative difference of logits between two orders of summation, seen far below this on every served model.
+TOLERANCE = {torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
+
+
+def refusal(config: Any) -> str | None:
+    """Why a model of this configuration is not served, or None."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return "it is no decoder known to transformers"
+    model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    if config.get_text_config() is not config:
+        return "it is a composite model"
+    if not getattr(model_class, "_supports_attention_backend", False):
+        return "its attention does not go through the attention interface"
+    if getattr(model_class, "_is_stateful", False):
+        return "it keeps a state besides key-values"
+    strange = sorted(set(getattr(config, "layer_types", None) or ()) - SERVED_LAYERS)
+    if strange:
+        return f"it has layers of other kinds ({', '.join(strange)})"
+    scaled = sorted(set(_rope_types(getattr(config, "rope_parameters", None))) & BATCH_DEPENDENT_ROPE)
+    if scaled:
+        return f"its rotary scaling ({scaled[0]}) depends on the longest sequence of a batch"
+    return None
+
+
+def _rope_types(parameters: Any) -> Iterator[str]:
+    if isinstance(parameters, Mapping):
+        yield str(parameters.get("rope_type", "default"))
+        for nested in parameters.values():
+            yield from _rope_types(nested)
+
+
+@contextmanager
+def attending(module: torch.nn.Module) -> Iterator[None]:
+    """Let a model attend through packed attention; what it used before is restored in any case."""
+    attention.register()
+    configs = {id(config): config for part in module.modules() if (config := getattr(part, "config", None)) is not None}
+    before = {key: config._attn_implementation for key, config in configs.items()}
+    try:
+        for config in configs.values():
+            config._attn_implementation_internal = attention.NAME
+        yield
+    finally:
+        for key, config in configs.items():
+            config._attn_implementation_internal = before[key]
+
+
+def forward(module: Any, packed: Pack) -> torch.Tensor:
+    """Hidden states behind the last norm, [N, E]; call it within `attending`."""
+    output = module.base_model(
+        input_ids=packed.ids_N[None],
+        position_ids=packed.positions_N[None],
+        use_cache=False,
+        tailgate_pack=packed,
+    )
+    hidden: torch.Tensor = output.last_hidden_state[0]
+    return hidden
+
+
+@torch.inference_mode()
+def probe(module: Any, head: Head, device: str) -> int:
+    """Compare packed with plain forward passes on two short sequences; returns key-value bytes per token.
+
+    The first sequence is computed in two chunks beside the second: packing, positions, the store and the head all
+    take part.
+
+    Raises
+    ------
+    SetupError
+        The logits differ by more than rounding.
+    """
+    vocabulary = int(module.config.get_text_config().vocab_size)
+    prompts = [[(7919 * (i + 1) * (n + 3)) % vocabulary for n in range(size)] for i, size in enumerate(PROBE_LENGTHS)]
+    store = KVStore(slots=BLOCK * 8)
+    first, second = (_sequence(number, prompt) for number, prompt in enumerate(prompts))
+    first.table, second.table = [5, 0, 1], [3, 4]
+    steps = ([_span(first, 0, 30), _span(second, 0, PROBE_LENGTHS[1])], [_span(first, 30, PROBE_LENGTHS[0])])
+    with attending(module):
+        found = [_logits(module, head, pack(step, store, BLOCK, device)) for step in steps]
+    parts = (torch.cat([found[0][:30], found[1]]), found[0][30:])
+    for prompt, ours in zip(prompts, parts, strict=True):
+        plain = module(input_ids=torch.tensor([prompt], device=device), use_cache=False).logits[0].float()
+        _check_close(ours, plain, module)
+    return store.bytes_per_token
+
+
+def _sequence(number: int, prompt: Sequence[int]) -> LiveSequence:
+    return LiveSequence(number=number, tokens=list(prompt), stage=Stage.PREFIX)
+
+
+def _span(sequence: LiveSequence, start: int, stop: int) -> Span:
+    return Span(sequence=sequence, start=start, tokens=tuple(sequence.tokens[start:stop]), first_row=0)
+
+
+def _logits(module: Any, head: Head, packed: Pack) -> torch.Tensor:
+    return head.logits(forward(module, packed))
+
+
+def _check_close(ours_NV: torch.Tensor, plain_NV: torch.Tensor, module: Any) -> None:
+    if not bool(plain_NV.isfinite().all()):
+        return  # a model that overflows is reported row by row
+    scale = float(plain_NV.abs().max())
+    difference = float((ours_NV - plain_NV).abs().max()) / max(scale, 1e-6)
+    bound = TOLERANCE.get(module.dtype, TOLERANCE[torch.float32])
+    if not difference <= bound:
+        raise SetupError(
+            f"the native engine does not reproduce '{module.config.model_type}' (logits differ by {difference:.2g} of "
+            f"their size, {bound:.0e} allowed); use --engine reference"
+        )
