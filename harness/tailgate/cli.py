@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from typer._click.exceptions import ClickException  # typer carries its own copy of click and re-exports no base
@@ -73,13 +73,16 @@ def compare(  # noqa: PLR0913  # one parameter per option, by typer's design
     candidates: Annotated[list[str] | None, typer.Argument(help="One or several variants of it.")] = None,
     suite: Annotated[str | None, typer.Option(help="Suite name or TOML file (default: tail).")] = None,
     gate: GateName = None,
-    engine: Annotated[str | None, typer.Option(help="Engine that serves both sides (default: reference).")] = None,
+    engine: Annotated[str | None, typer.Option(help="Engine that serves both sides (default: native).")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder (default: results/runs/<utc>-<hash>).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the items (default: the suite's).")] = None,
     max_items: Annotated[int | None, typer.Option(help="Cap per gated cell (default: the gate's).")] = None,
     budget: Annotated[str | None, typer.Option(help="Wall clock after which no batch begins, e.g. 20m.")] = None,
     fixed_n: Annotated[bool | None, typer.Option("--fixed-n", help="Ask every cell up to its cap.")] = None,
     fail_fast: Annotated[bool | None, typer.Option("--fail-fast", help="Stop at the first regression.")] = None,
+    residency: Annotated[
+        Literal["both", "one"] | None, typer.Option(help="Models in memory at once; `one`: the sides run in turns.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda[:N] (default: CUDA where there is one).")] = None,
     store: Annotated[Path | None, typer.Option(help="Folder of stored answers.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder.")] = None,
@@ -91,7 +94,7 @@ def compare(  # noqa: PLR0913  # one parameter per option, by typer's design
     given = {
         "baseline": baseline, "candidates": candidates, "suite": suite, "gate": gate, "engine": engine, "out": out,
         "seed": seed, "max_items": max_items, "budget": budget, "fixed_n": fixed_n, "fail_fast": fail_fast,
-        "device": device, "store": store,
+        "residency": residency, "device": device, "store": store,
     }  # fmt: skip
     given = {key: value for key, value in given.items() if value not in (None, [])}
     options = _resumed(resume, given, config) if resume else _options(given, config)

@@ -8,7 +8,7 @@ import re
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -71,6 +71,7 @@ class RunConfig(_Frozen):
     max_items: Count | None = None
     fixed_n: bool | None = None
     fail_fast: bool | None = None
+    residency: Literal["both", "one"] | None = None
     budget: str | None = None
     device: str | None = None
 

@@ -95,6 +95,10 @@ class PairedOutcome:
     candidate_divergence_char: int | None
     invalid: str | None  # what the harness or its input did wrong, e.g. "candidate_nonfinite"
     attributes: str  # JSON object for discovery: needle depth, language, template, ...
+    # The candidate on the baseline's own tokens, means over the answer; None where the engine did not look.
+    top1_agreement: float | None = None  # share of tokens that are the candidate's likeliest, too
+    mean_log_prob: float | None = None  # the candidate's log-probability of them, nats
+    mean_kl_floor: float | None = None  # lower bound on KL(baseline || candidate), nats
 
     @property
     def key(self) -> CellKey:

@@ -159,10 +159,10 @@ def test_gguf_file_is_the_same_checkpoint_as_the_embedded_model(workspace):
 
 
 def test_reference_answers_do_not_depend_on_the_batch(workspace):
+    from tailgate.engine.batches import BatchLimits
     from tailgate.engine.protocol import ServedModel
     from tailgate.engine.reference import ReferenceEngine
     from tailgate.engine.request import Request
-    from tailgate.engine.batches import BatchLimits
     from tailgate.variants.load import load
     from tailgate.variants.variant import resolve
     from tailgate_slices.registry import get_slice

@@ -11,7 +11,7 @@ from tests.support.tiny import Tiny, save_tiny
 
 COMPARE_OPTIONS = {
     "--suite", "--gate", "--engine", "--out", "--seed", "--max-items", "--budget", "--fixed-n", "--fail-fast",
-    "--device", "--store", "--resume", "--config", "--json", "--quiet", "--help",
+    "--residency", "--device", "--store", "--resume", "--config", "--json", "--quiet", "--help",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from tailgate.errors import SetupError
 NOBODY = -1
 
 
-class OutOfBlocks(SetupError):
+class OutOfBlocksError(SetupError):
     """No block is free."""
 
 
@@ -61,12 +61,12 @@ class BlockPool:
 
         Raises
         ------
-        OutOfBlocks
+        OutOfBlocksError
             Fewer blocks are free than are needed; the table is as it was.
         """
         missing = self.blocks_for(tokens) - len(table)
         if missing > self.free:
-            raise OutOfBlocks(f"{missing} blocks wanted, {self.free} free; raise the key-value budget")
+            raise OutOfBlocksError(f"{missing} blocks wanted, {self.free} free; raise the key-value budget")
         for _ in range(missing):
             block = self._next(table, holder, self.blocks_for(room) - len(table))
             self._readers[block] = 1

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
 
 from tailgate.engine.distribution import TopTokens
 from tailgate.records import FinishReason
@@ -63,6 +66,21 @@ class TokenStats:
     log_probs: tuple[float, ...]
     margins: tuple[float, ...]
     kl_floors: tuple[float, ...]
+
+    def to_bytes(self) -> bytes:
+        """Thirteen bytes a token: a flag and three fp32."""
+        floats = np.array([self.log_probs, self.margins, self.kl_floors], dtype="<f4")
+        return np.array(self.agrees, dtype=np.uint8).tobytes() + floats.tobytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The inverse of `to_bytes`."""
+        n = len(data) // 13
+        agrees = np.frombuffer(data, np.uint8, n)
+        log_probs, margins, floors = np.frombuffer(data, "<f4", 3 * n, n).reshape(3, n).astype(float).tolist()
+        return cls(
+            agrees=tuple(map(bool, agrees)), log_probs=tuple(log_probs), margins=tuple(margins), kl_floors=tuple(floors)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

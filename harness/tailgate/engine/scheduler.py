@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tailgate.engine.blocks import BlockPool, Copy, OutOfBlocks, runs
+from tailgate.engine.blocks import BlockPool, Copy, OutOfBlocksError, runs
 from tailgate.engine.sequence import LiveSequence, Row, Span, Stage
 from tailgate.errors import SetupError
 
@@ -139,7 +139,7 @@ class Scheduler:
     def _cover(self, sequence: LiveSequence, tokens: int) -> bool:
         try:
             self.pool.grow(sequence.table, tokens, sequence.number, sequence.longest)
-        except OutOfBlocks:
+        except OutOfBlocksError:
             return False
         return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tailgate.errors import ConfigError, UsageError
 from tailgate.pipeline.checks import inapplicable_strata
@@ -24,9 +24,14 @@ def inspect_variant(spec: str, store: Path | None) -> dict[str, Any]:
     """What a variant is: method, storage, bytes by dtype, fingerprint."""
     with_store = Store(store or default_store())
     try:
-        return describe(Side("candidate", resolve(spec, choose_device(None)), with_store, choose_engine("reference")))
+        return describe(_side("candidate", spec, with_store))
     finally:
         with_store.close()
+
+
+def _side(role: Literal["baseline", "candidate"], spec: str, store: Store) -> Side:
+    variant = resolve(spec, choose_device(None))
+    return Side(role, variant, store, choose_engine("native", variant.config))
 
 
 def calibrate_model(model: str, suite: str, n: int, store: Path | None, observer: Observer) -> dict[str, Any]:
@@ -49,7 +54,7 @@ def calibrate_model(model: str, suite: str, n: int, store: Path | None, observer
         raise ConfigError(str(error)) from error
     with_store = Store(store or default_store())
     try:
-        side = Side("baseline", resolve(model, choose_device(None)), with_store, choose_engine("reference"))
+        side = _side("baseline", model, with_store)
         outside = inapplicable_strata(found, [side.variant])
         keys = [CellKey(slice=cell.slice, stratum=cell.stratum) for cell in found.cells]
         table = calibrate(found, [key for key in keys if str(key) not in outside], side, n, observer)

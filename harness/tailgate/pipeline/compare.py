@@ -20,7 +20,7 @@ from tailgate.pipeline.engines import choose_engine
 from tailgate.pipeline.manifest import Frozen, finish_manifest, opening_manifest, start_manifest
 from tailgate.pipeline.options import CompareOptions, Observer, Silent
 from tailgate.pipeline.pairs import ItemSource
-from tailgate.pipeline.rounds import Stopping, calibrate, run_candidate
+from tailgate.pipeline.rounds import Stopping, answer_ahead, calibrate, run_candidate
 from tailgate.pipeline.sides import Side
 from tailgate.records import CellKey, GatePlan, PairedOutcome, RunVerdict
 from tailgate.report.model import build_view
@@ -101,18 +101,20 @@ def _capped(min_items: int | dict[str, int], options: CompareOptions) -> int | d
 def _freeze(
     options: CompareOptions, suite: Suite, gate: tuple[str, GateConfig], store: Store, observer: Observer
 ) -> Frozen:
-    engine = choose_engine(options.engine)
     device = choose_device(options.device)
     observer.note("reading models")
     sides = [resolve(text, device) for text in (options.baseline, *options.candidates)]
     for variant in sides[1:]:
         check_pair(sides[0], variant)
+    engine = choose_engine(options.engine, sides[0].config)
+    if engine.note:
+        observer.note(engine.note)
     outside = inapplicable_strata(suite, sides)
     for name, reason in outside.items():
         observer.note(f"not applicable: {name} {reason}")
     baseline = Side("baseline", sides[0], store, engine)
     candidates = tuple(Side("candidate", variant, store, engine) for variant in sides[1:])
-    _read_facts(baseline, candidates)
+    _read_facts(baseline, candidates, options.residency)
     keys = [CellKey(slice=cell.slice, stratum=cell.stratum) for cell in suite.cells]
     keys = [key for key in keys if str(key) not in outside]
     seed = suite.seed if options.seed is None else options.seed
@@ -130,12 +132,14 @@ def _freeze(
     )
 
 
-def _read_facts(baseline: Side, candidates: Sequence[Side]) -> None:
+def _read_facts(baseline: Side, candidates: Sequence[Side], residency: str) -> None:
     """Fingerprint every side before anything is answered, holding at most the baseline and one candidate."""
     baseline.facts()
     for candidate in candidates:
+        if residency == "one":
+            baseline.unload()
         check_ends(baseline, candidate.facts(donor=baseline), candidate.variant.spec.text)
-        if len(candidates) > 1:
+        if len(candidates) > 1 or residency == "one":
             candidate.unload()
 
 
@@ -160,6 +164,9 @@ def _run_all(
     source = ItemSource(seed=frozen.seed, side=frozen.baseline)
     outcomes: list[PairedOutcome] = []
     stopped: dict[str, str] = {}
+    if options.residency == "one":
+        answer_ahead(frozen.plan, source, observer)
+        frozen.baseline.unload()
     for candidate in frozen.candidates:
         run = run_candidate(frozen.plan, source, candidate, stopping, observer)
         outcomes += run.outcomes

@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import metadata
-from typing import cast
+from typing import Any, cast
 
 from tailgate.errors import UsageError
 from tailgate.pipeline.sides import EngineChoice, EngineFactory
 
 ENTRY_POINTS = "tailgate.engines"
+BUILT_IN = ("native", "reference")
 
 
 def engine_names() -> tuple[str, ...]:
-    """Engines that can be chosen: the built-in one, then those of other packages."""
-    return ("reference", *sorted(point.name for point in metadata.entry_points(group=ENTRY_POINTS)))
+    """Engines that can be chosen: the built-in ones, then those of other packages."""
+    return (*BUILT_IN, *sorted(point.name for point in metadata.entry_points(group=ENTRY_POINTS)))
 
 
-def choose_engine(name: str) -> EngineChoice:
-    """Find an engine.
+def choose_engine(name: str, config: Any) -> EngineChoice:
+    """Find an engine that serves models of a configuration.
+
+    Where the native engine does not serve the architecture exactly the reference engine does, and says why.
 
     Raises
     ------
     UsageError
         No engine has that name, or the package that offers it does not load.
     """
-    if name == "reference":
-        from tailgate.engine.reference import ReferenceEngine
+    if name == "native":
+        from tailgate.engine.native.fit import refusal
 
-        return EngineChoice(name=name, version=_with_transformers(ReferenceEngine.version), build=ReferenceEngine)
+        reason = refusal(config)
+        if reason is None:
+            return _native_engine()
+        note = f"engine: reference instead of native, which does not serve '{config.model_type}': {reason}"
+        return replace(_reference_engine(), note=note)
+    if name == "reference":
+        return _reference_engine()
     for point in metadata.entry_points(group=ENTRY_POINTS, name=name):
         return _plugin_engine(point)
     raise UsageError(f"unknown engine '{name}'; known engines: {', '.join(engine_names())}")
+
+
+def _native_engine() -> EngineChoice:
+    from tailgate.engine.native.engine import NativeEngine
+
+    return EngineChoice(name="native", version=_with_transformers(NativeEngine.version), build=NativeEngine)
+
+
+def _reference_engine() -> EngineChoice:
+    from tailgate.engine.reference import ReferenceEngine
+
+    return EngineChoice(name="reference", version=_with_transformers(ReferenceEngine.version), build=ReferenceEngine)
 
 
 def _plugin_engine(point: metadata.EntryPoint) -> EngineChoice:

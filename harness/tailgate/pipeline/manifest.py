@@ -163,6 +163,8 @@ def _cell_plan(data: Mapping[str, Any]) -> CellPlan:
 
 def _notes(frozen: Frozen) -> list[str]:
     notes = [note for side in (frozen.baseline, *frozen.candidates) for note in side.facts().notes]
+    if frozen.baseline.engine_choice.note:
+        notes.append(frozen.baseline.engine_choice.note)
     for side in frozen.candidates:
         if side.facts().lossless:
             notes.append(f"{side.variant.spec.text}: lossless, the method changed no tensor of this checkpoint")

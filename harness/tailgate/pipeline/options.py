@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from tailgate.errors import RunFolderError
 
@@ -18,7 +18,7 @@ class CompareOptions:
     candidates: tuple[str, ...]
     suite: str = "tail"
     gate: str | None = None
-    engine: str = "reference"
+    engine: str = "native"
     out: Path | None = None
     resume: Path | None = None
     store: Path | None = None
@@ -27,6 +27,7 @@ class CompareOptions:
     fixed_n: bool = False
     fail_fast: bool = False
     budget_s: float | None = None
+    residency: Literal["both", "one"] = "both"
     device: str | None = None
     argv: tuple[str, ...] = ()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tailgate.engine.request import Request, Transcript, first_divergence
+from tailgate.engine.request import Request, TokenStats, Transcript, Verification
 from tailgate.pipeline.sides import Progress, Side
 from tailgate.records import CellKey, PairedOutcome
 from tailgate_slices.item import Answer, Grade, Item
@@ -30,14 +31,14 @@ class ItemSource:
 
 def answer_baseline(items: Sequence[Item], baseline: Side, progress: Progress) -> dict[str, Transcript]:
     """Ask the baseline alone, by item id; items that do not fit its context are left out."""
-    return baseline.answer(_fitting(items, [baseline]), {}, None, progress)
+    return baseline.answer(_fitting(items, [baseline]), progress)
 
 
 def answer_pair(items: Sequence[Item], baseline: Side, candidate: Side, progress: Progress) -> list[PairedOutcome]:
     """Ask both sides and pair their graded answers, in the order of the items."""
     requests = _fitting(items, [baseline, candidate])
-    before = baseline.answer(requests, {}, None, progress)
-    after = candidate.answer(requests, before, baseline, progress)
+    before = baseline.answer(requests, progress)
+    after = candidate.verify(requests, before, baseline, progress)
     lengths = {request.key: len(request.prompt_ids) for request in requests}
     return [
         _pair(item, before[item.id], after[item.id], lengths[item.id], baseline, candidate)
@@ -69,10 +70,16 @@ def grade_transcript(item: Item, transcript: Transcript) -> Grade | None:
 
 
 def _pair(
-    item: Item, before: Transcript, after: Transcript, prompt_tokens: int, baseline: Side, candidate: Side
+    item: Item, before: Transcript, verified: Verification, prompt_tokens: int, baseline: Side, candidate: Side
 ) -> PairedOutcome:
-    old, new = grade_transcript(item, before), grade_transcript(item, after)
-    split = first_divergence(before.tokens, after.tokens)
+    after, split = verified.transcript, verified.divergence_token
+    old = grade_transcript(item, before)
+    # The same text gets the same grade, without grading it twice.
+    new = (
+        old
+        if (after.text, after.finish_reason) == (before.text, before.finish_reason)
+        else grade_transcript(item, after)
+    )
     return PairedOutcome(
         **_item_fields(item, candidate),
         baseline_score=old.score if old else 0.0,
@@ -90,7 +97,21 @@ def _pair(
         baseline_divergence_char=_offset(before, split, baseline.variant.tokenizer.decode),
         candidate_divergence_char=_offset(after, split, candidate.variant.tokenizer.decode),
         invalid=_invalid(old, new),
+        **_token_means(verified.stats),
     )
+
+
+def _token_means(stats: TokenStats | None) -> dict[str, Any]:
+    """Means over the baseline's tokens; nothing where the engine did not look or there were none."""
+    if stats is None or not stats.agrees:
+        return {}
+    n = len(stats.agrees)
+    known = [value for value in stats.kl_floors if not math.isnan(value)]
+    return {
+        "top1_agreement": sum(stats.agrees) / n,
+        "mean_log_prob": sum(stats.log_probs) / n,
+        "mean_kl_floor": sum(known) / len(known) if known else None,
+    }
 
 
 def _invalid(old: Grade | None, new: Grade | None) -> str | None:

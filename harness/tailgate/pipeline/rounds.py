@@ -103,6 +103,13 @@ def run_candidate(
     return run
 
 
+def answer_ahead(plan: GatePlan, source: ItemSource, observer: Observer) -> None:
+    """Ask the baseline every item a candidate may be asked, so that it can leave memory before the candidate comes."""
+    items = [item for cell in plan.cells for item in source.items(cell.key, 0, cell.max_items)]
+    observer.stage(source.side.variant.spec.text, len(items))
+    answer_baseline(items, source.side, observer.advance)
+
+
 def _next_batch(
     plan: GatePlan, outcomes: Sequence[PairedOutcome], stopping: Stopping
 ) -> Mapping[CellKey, tuple[int, int]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from tailgate.engine.distribution import TopTokens, pack_tops, unpack_tops
 from tailgate.engine.protocol import Counters, Engine, ServedModel
-from tailgate.engine.request import Draft, Request, Transcript
+from tailgate.engine.request import Draft, Request, TokenStats, Transcript, Verification, first_divergence
 from tailgate.errors import IntegrityError
 from tailgate.store.transcripts import Address, Store, StoredTranscript
 from tailgate.variants.variant import Facts, Variant, cached_facts, remember_facts
@@ -27,6 +28,7 @@ class EngineChoice:
     name: str
     version: str
     build: EngineFactory
+    note: str | None = None  # why it is not the engine that was asked for
 
 
 class Side:
@@ -89,40 +91,58 @@ class Side:
             compute_dtype=self.facts().compute_dtype,
         )
 
-    def answer(
-        self, requests: Sequence[Request], drafts: Mapping[str, Transcript], donor: Side | None, progress: Progress
-    ) -> dict[str, Transcript]:
-        """Answers by request key. `drafts`: the baseline's transcripts by request key, empty for the baseline.
+    def answer(self, requests: Sequence[Request], progress: Progress) -> dict[str, Transcript]:
+        """Greedy answers by request key."""
+        found = self._fetch(requests, self._generate, progress)
+        return {key: _transcript(key, row) for key, row in found.items()}
 
-        Finished batches are stored at once; equal requests are computed once.
-        """
+    def verify(
+        self, requests: Sequence[Request], drafts: Mapping[str, Transcript], baseline: Side, progress: Progress
+    ) -> dict[str, Verification]:
+        """Greedy answers by request key, held against the baseline's transcripts of the same requests."""
+        found = self._fetch(requests, lambda missing: self._verify(missing, drafts, baseline), progress)
+        return {key: _verification(key, row, drafts[key]) for key, row in found.items()}
+
+    def _fetch(
+        self,
+        requests: Sequence[Request],
+        compute: Callable[[Sequence[Request]], Iterator[list[tuple[str, StoredTranscript]]]],
+        progress: Progress,
+    ) -> dict[str, StoredTranscript]:
+        """Rows by request key. Finished batches are stored at once; equal requests are computed once."""
         address = self.address
-        keys = {r.key: address.key(r.prompt_ids, r.max_new_tokens, r.stop) for r in requests}
+        keys = {r.key: self._store_key(r) for r in requests}
         stored = self.store.find(set(keys.values()))
-        self.cached += sum(key in stored for key in keys.values())
-        progress(sum(key in stored for key in keys.values()))
+        known = sum(key in stored for key in keys.values())
+        self.cached += known
+        progress(known)
         missing = {keys[r.key]: r for r in reversed(requests) if keys[r.key] not in stored}
-        waiting = len(missing)
-        repeated = sum(key in missing for key in keys.values()) - waiting
-        for batch in self._compute(list(reversed(missing.values())), drafts, donor):
-            rows = [_row(keys[transcript.key], transcript) for transcript in batch]
+        repeated = len(requests) - known - len(missing)
+        for batch in compute(list(reversed(missing.values()))) if missing else ():
+            rows = [replace(row, key=keys[asked]) for asked, row in batch]
             self.store.add(address, rows)
             stored.update((row.key, row) for row in rows)
             progress(len(rows))
         progress(repeated)
-        return {r.key: _transcript(r.key, stored[keys[r.key]]) for r in requests}
+        return {r.key: stored[keys[r.key]] for r in requests}
 
-    def _compute(
-        self, requests: Sequence[Request], drafts: Mapping[str, Transcript], donor: Side | None
-    ) -> Iterator[tuple[Transcript, ...]]:
-        if not requests:
-            return
-        engine = self._serve(donor)
-        if self.role == "baseline":
-            yield from engine.generate(requests)
-            return
-        for batch in engine.verify([Draft(request=r, baseline=drafts[r.key]) for r in requests]):
-            yield tuple(verification.transcript for verification in batch)
+    def _store_key(self, request: Request) -> str:
+        return self.address.key(request.prompt_ids, request.max_new_tokens, request.stop)
+
+    def _generate(self, requests: Sequence[Request]) -> Iterator[list[tuple[str, StoredTranscript]]]:
+        for batch in self._serve(None).generate(requests):
+            yield [(each.key, _row(each)) for each in batch]
+
+    def _verify(
+        self, requests: Sequence[Request], drafts: Mapping[str, Transcript], baseline: Side
+    ) -> Iterator[list[tuple[str, StoredTranscript]]]:
+        told = [Draft(request=r, baseline=replace(drafts[r.key], tops=baseline.tops(r))) for r in requests]
+        for batch in self._serve(baseline).verify(told):
+            yield [(each.transcript.key, _row(each.transcript, each.stats)) for each in batch]
+
+    def tops(self, request: Request) -> tuple[TopTokens, ...]:
+        """Distributions behind a stored answer of this side, as far as its engine kept them."""
+        return tuple(unpack_tops(self.store.tops(self._store_key(request))))
 
     def _serve(self, donor: Side | None) -> Engine:
         if self._engine is None:
@@ -157,11 +177,24 @@ def _added(parts: Iterable[Counters]) -> Counters:
     return total
 
 
-def _row(key: str, transcript: Transcript) -> StoredTranscript:
+def _row(transcript: Transcript, stats: TokenStats | None = None) -> StoredTranscript:
     return StoredTranscript(
-        key=key, tokens=transcript.tokens, text=transcript.text, finish_reason=transcript.finish_reason
+        key="",
+        tokens=transcript.tokens,
+        text=transcript.text,
+        finish_reason=transcript.finish_reason,
+        tops=pack_tops(list(transcript.tops)),
+        stats=stats.to_bytes() if stats else b"",
     )
 
 
 def _transcript(key: str, row: StoredTranscript) -> Transcript:
     return Transcript(key=key, tokens=row.tokens, text=row.text, finish_reason=row.finish_reason)
+
+
+def _verification(key: str, row: StoredTranscript, baseline: Transcript) -> Verification:
+    return Verification(
+        transcript=_transcript(key, row),
+        divergence_token=first_divergence(baseline.tokens, row.tokens),
+        stats=TokenStats.from_bytes(row.stats) if row.stats else None,
+    )

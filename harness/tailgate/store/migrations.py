@@ -23,6 +23,13 @@ MIGRATIONS: tuple[str, ...] = (
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE token_rows (
+        key TEXT PRIMARY KEY REFERENCES transcripts (key),
+        tops BLOB NOT NULL,
+        stats BLOB NOT NULL
+    ) STRICT;
+    """,
 )
 
 

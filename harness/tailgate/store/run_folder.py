@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
@@ -100,8 +100,9 @@ def read_outcomes(path: Path) -> list[PairedOutcome]:
     file = path / OUTCOMES
     if not file.is_file():
         raise RunFolderError(f"{path} holds no {OUTCOMES}: the run did not finish; continue it with --resume {path}")
-    names = [field.name for field in fields(PairedOutcome)]
     try:
+        written = set(pq.read_schema(file).names)
+        names = [each.name for each in fields(PairedOutcome) if each.name in written or each.default is MISSING]
         table = pq.read_table(file, columns=names)
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
         first = str(error).splitlines()[0]

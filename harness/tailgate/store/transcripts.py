@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -44,12 +44,14 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTranscript:
-    """A row of the store."""
+    """A row of the store. `tops` and `stats`: what the engine kept per token, as bytes; empty for nothing."""
 
     key: str
     tokens: tuple[int, ...]
     text: str
     finish_reason: FinishReason
+    tops: bytes = b""
+    stats: bytes = b""
 
 
 class Store:
@@ -80,12 +82,23 @@ class Store:
 
     def _rows(self, keys: list[str]) -> Iterator[StoredTranscript]:
         marks = ",".join("?" * len(keys))
-        query = f"SELECT key, tokens, text, finish_reason FROM transcripts WHERE key IN ({marks})"  # noqa: S608
-        for key, tokens, text, finish_reason in self._connection.execute(query, keys):
-            ids = tuple(np.frombuffer(tokens, dtype="<u4").tolist())
-            yield StoredTranscript(key=key, tokens=ids, text=text, finish_reason=cast(FinishReason, finish_reason))
+        both = "transcripts LEFT JOIN token_rows USING (key)"
+        query = f"SELECT key, tokens, text, finish_reason, stats FROM {both} WHERE key IN ({marks})"  # noqa: S608
+        for key, tokens, text, finish_reason, stats in self._connection.execute(query, keys):
+            yield StoredTranscript(
+                key=key,
+                tokens=tuple(np.frombuffer(tokens, dtype="<u4").tolist()),
+                text=text,
+                finish_reason=cast(FinishReason, finish_reason),
+                stats=stats or b"",
+            )
 
-    def add(self, address: Address, rows: Iterable[StoredTranscript]) -> None:
+    def tops(self, key: str) -> bytes:
+        """Distributions kept with a transcript; empty where there are none. Large, so `find` leaves them out."""
+        row = self._connection.execute("SELECT tops FROM token_rows WHERE key = ?", (key,)).fetchone()
+        return bytes(row[0]) if row else b""
+
+    def add(self, address: Address, rows: Sequence[StoredTranscript]) -> None:
         """Keep finished answers, all or none of them.
 
         Raises
@@ -96,12 +109,16 @@ class Store:
         values = [
             (row.key, address.side, address.fingerprint, _pack(row.tokens), row.text, row.finish_reason) for row in rows
         ]
+        extras = [(row.key, row.tops, row.stats) for row in rows if row.tops or row.stats]
         try:
             with self._transaction():
                 self._connection.executemany(
                     "INSERT OR IGNORE INTO transcripts (key, side, fingerprint, tokens, text, finish_reason)"
                     " VALUES (?, ?, ?, ?, ?, ?)",
                     values,
+                )
+                self._connection.executemany(
+                    "INSERT OR IGNORE INTO token_rows (key, tops, stats) VALUES (?, ?, ?)", extras
                 )
         except sqlite3.Error as error:
             raise OutputError(

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailgate.engine.request import cut_at_stop, first_divergence
 from tailgate.engine.batches import BatchLimits, plan_batches
+from tailgate.engine.request import cut_at_stop, first_divergence
 
 LENGTHS = st.lists(st.integers(1, 500), max_size=60)
 

@@ -1,15 +1,14 @@
 """The native engine gives the reference engine's answers, on every architecture it says it serves."""
 
-import pytest
-from tests.support.architectures import ARCHITECTURES, VOCABULARY, served, tiny_architecture
-
 import numpy as np
+import pytest
 
 from tailgate.engine.native.engine import NativeEngine, NativeLimits
 from tailgate.engine.native.fit import refusal
 from tailgate.engine.reference import ReferenceEngine
 from tailgate.engine.request import ChoiceRequest, Draft, Request
 from tailgate.engine.scheduler import StepLimits
+from tests.support.architectures import ARCHITECTURES, VOCABULARY, served, tiny_architecture
 
 SMALL = NativeLimits(step=StepLimits(tokens=40, rows=5, copy_below=24), kv_bytes=1 << 20)
 

@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 import torch
 
+from tailgate.engine.batches import BatchLimits
 from tailgate.engine.protocol import ServedModel
 from tailgate.engine.reference import ReferenceEngine
 from tailgate.engine.request import ChoiceRequest, Draft, Request
-from tailgate.engine.batches import BatchLimits
 from tailgate.errors import SetupError
 from tailgate.variants.load import load
 from tailgate.variants.variant import resolve

@@ -61,7 +61,7 @@ def compare(monkeypatch, tmp_path, model):
 
     def run(candidate=echo, *, out="run", baseline=echo, interrupt_after=None, specs=None, **options):
         engine = toy.fake_engine(baseline, candidate, interrupt_after)
-        monkeypatch.setattr(job, "choose_engine", lambda name: engine)
+        monkeypatch.setattr(job, "choose_engine", lambda name, config: engine)
         asked = {"suite": str(tmp_path / "suite.toml"), "out": tmp_path / out, "store": tmp_path / "store", **options}
         if "resume" in asked:
             asked["out"] = None

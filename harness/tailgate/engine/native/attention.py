@@ -24,8 +24,8 @@ from tailgate.errors import SetupError
 NAME = "tailgate_packed"
 SPELLED_OUT_ROWS = 256  # queries at once where the scores are materialised: bounds them to [heads, 256, m]
 # What transformers passes along that does not change the result of attention.
-HARMLESS = frozenset({"dropout", "position_ids", "cache_position", "use_cache", "output_attentions", "is_causal",
-                      "output_hidden_states", "return_dict", "layer_idx", "output_router_logits", "num_items_in_batch"})  # fmt: skip
+HARMLESS = frozenset({"dropout", "position_ids", "cache_position", "use_cache", "is_causal", "layer_idx"}
+                    | {"output_attentions", "output_hidden_states", "output_router_logits", "return_dict"})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ class NativeLimits:
     `reverse` begins with the shortest requests: another order and other batches, for a noise floor.
     """
 
-    step: StepLimits = StepLimits()
+    step: StepLimits = field(default_factory=StepLimits)
     kv_bytes: int | None = None
     block: int = 16
     share_prefixes: bool = True
@@ -90,8 +90,9 @@ class NativeEngine:
         self.counters = Counters()
         self._head = Head(model.module)
         self._ending = Ending(decode=model.decode, eos_token_ids=frozenset(model.eos_token_ids))
-        self._near_tie = NEAR_TIE.get(model.module.dtype, NEAR_TIE[torch.float32])
-        self._slots = self._count_slots(probe(model.module, self._head, model.device))
+        found = probe(model.module, self._head, model.device)
+        self.near_tie = max(NEAR_TIE.get(model.module.dtype, NEAR_TIE[torch.float32]), 2 * found.noise)
+        self._slots = self._count_slots(found.bytes_per_token)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Transcript, ...]]:
         """Answer requests greedily."""
@@ -229,7 +230,7 @@ class NativeEngine:
             return None
         for span, rows in zip(step.spans, found, strict=True):
             decided = work.scheduler.advance(span, rows)
-            self.counters.near_ties += sum(row.margin < self._near_tie for row in decided)
+            self.counters.near_ties += sum(row.margin < self.near_tie for row in decided)
             job = work.jobs.get(span.sequence.number)
             if job is not None and span.sequence.done:
                 work.finished.append(job)

@@ -1,4 +1,4 @@
-"""Logits where they are needed and what is kept of them; `[tokens, vocabulary]` exists only a bounded piece at a time."""
+"""Logits where they are needed and what is kept of them; never more than a bounded piece of `[tokens, vocabulary]`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Head:
             logits_RV = logits_RV / self._divide_by
         if self._softcap is not None:
             logits_RV = torch.tanh(logits_RV / self._softcap) * self._softcap
-        return logits_RV.float()
+        in_fp32: torch.Tensor = logits_RV.float()
+        return in_fp32
 
     def rows(self, hidden_NE: torch.Tensor, wanted: Sequence[Wanted]) -> list[Row]:
         """What the model predicts at the wanted positions."""
@@ -61,7 +62,7 @@ class Head:
 
 
 def _parts(wanted: Sequence[Wanted], size: int) -> Iterator[Sequence[Wanted]]:
-    """Pieces of at most `size`, those of one kind together: what a plain row does not need is not computed for it."""
+    """Pieces of at most `size` positions."""
     for start in range(0, len(wanted), size):
         yield wanted[start : start + size]
 
