@@ -18,13 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
 SIDES = Path(__file__).with_name("bench_sides.py")
-PARTS = ("prefill", "generate", "verify", "document", "score", "job")
+PARTS = ("generate", "verify", "document", "score", "prefill", "continuous", "job")
 PEERS = {"generate": "transformers", "generate_batch": "transformers", "vllm": "vllm", "lm_eval": "lm_eval"}
 CANDIDATES = {"rtn8": "smollm2@rtn:bits=8,group=64", "rtn4": "smollm2@rtn:bits=4,group=64"}
 REPORTED = {"bnb-int8": "smollm2@bnb-int8", "bnb-nf4": "smollm2@bnb-nf4"}
@@ -169,7 +169,7 @@ def bench_generate(bench: Bench, requests: list[dict[str, Any]], prefill_only: b
     """Mixed prompts, answers of their own budget (one token where only the prefill is looked at)."""
     asked = [{**r, "budget": 1} for r in requests] if prefill_only else requests
     task = {"folder": bench.base, "requests": asked}
-    names = ["native_generate", "generate", "vllm", *(() if prefill_only else ("generate_batch",))]
+    names = ("native_generate", "generate", "vllm")
     sides = {name: bench.side(name, task) for name in names}
     new = sum(len(each) + 1 for each in sides["native_generate"]["tokens"].values())
     limit = bench.limit(unique_tokens(asked), new)
@@ -184,13 +184,20 @@ def bench_generate(bench: Bench, requests: list[dict[str, Any]], prefill_only: b
     }
 
 
+def bench_continuous(bench: Bench, requests: list[dict[str, Any]]) -> dict[str, Any]:
+    """A few requests against the continuous batching of transformers, which takes far more memory than the others."""
+    task = {"folder": bench.base, "requests": requests}
+    sides = {name: bench.side(name, task) for name in ("native_generate", "generate_batch")}
+    return {"requests": len(requests), "sides": summary(sides, "native_generate")}
+
+
 def bench_verify(bench: Bench, requests: list[dict[str, Any]]) -> dict[str, Any]:
     """Checking a candidate against decoding it, both with our own core."""
     drafts = bench.side("native_generate", {"folder": bench.base, "requests": requests})["tokens"]
     found: dict[str, Any] = {}
     for name in (*CANDIDATES, *REPORTED):
         where = {"folder": str(bench.folder / name)} if name in CANDIDATES else {"folder": "", "spec": REPORTED[name]}
-        for n in (len(requests), 8, 1):
+        for n in (len(requests), 8) if name in CANDIDATES else (len(requests),):
             task = {**where, "requests": requests[:n], "drafts": drafts}
             verify, generate = bench.side("native_verify", task), bench.side("native_generate", task)
             found[f"{name}, {n} requests"] = {
@@ -278,14 +285,15 @@ def main() -> None:
     options = parser.parse_args()
     found: dict[str, Any] = {"schema_version": 1, "conditions": conditions(), "smoke": options.smoke, "peers": PEERS}
     with tempfile.TemporaryDirectory() as temporary:
-        found.update(take(Path(temporary), set(options.only.split(",")), options.smoke))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(found, indent=2) + "\n")
+        for part in take(Path(temporary), set(options.only.split(",")), options.smoke):
+            found.update(part)
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            options.out.write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found, indent=2))
 
 
-def take(folder: Path, wanted: set[str], smoke: bool) -> dict[str, Any]:
-    """All parts that are wanted."""
+def take(folder: Path, wanted: set[str], smoke: bool) -> Iterator[dict[str, Any]]:
+    """The parts that are wanted, each as soon as it is there: a bench that is cut off keeps what it has."""
     from transformers import AutoModelForCausalLM
 
     from tailgate.variants.variant import resolve
@@ -299,21 +307,23 @@ def take(folder: Path, wanted: set[str], smoke: bool) -> dict[str, Any]:
     tokenizer = resolve(str(folder / "base"), "cpu").tokenizer
     bench = Bench(folder, tokenizer, rates, size)
     requests = prompts(tokenizer, 4 if smoke else 32)
-    found: dict[str, Any] = {"limit": {"gemm_gflop_per_s_by_rows": rates, **size}}
+    yield {"limit": {"gemm_gflop_per_s_by_rows": rates, **size}}
+    found: dict[str, Any] = {}
     runs: dict[str, Callable[[], dict[str, Any]]] = {
-        "prefill": lambda: bench_generate(bench, requests, prefill_only=True),
         "generate": lambda: bench_generate(bench, requests, prefill_only=False),
         "verify": lambda: bench_verify(bench, requests),
         "document": lambda: bench_document(bench, 300 if smoke else 1500, 4 if smoke else 16),
         "score": lambda: bench_score(bench, 2 if smoke else 16),
+        "prefill": lambda: bench_generate(bench, requests, prefill_only=True),
+        "continuous": lambda: bench_continuous(bench, requests[: 2 if smoke else 8]),
     }
     for name, run in runs.items():
         if name in wanted:
             print(name, file=sys.stderr, flush=True)
             found[name] = run()
+            yield {name: found[name]}
     if {"job", "verify", "generate"} <= wanted:
-        found["job"] = bench_job(found)
-    return found
+        yield {"job": bench_job(found)}
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -93,14 +92,14 @@ def native_score(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def hf_generate(task: dict[str, Any]) -> dict[str, Any]:
-    """transformers `generate`, prompts sorted by length, the best of three static batch sizes."""
+    """transformers `generate`, prompts sorted by length, the better of two static batch sizes."""
     import torch
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(task["folder"], dtype=torch.float32).eval()
     asked = sorted(task["requests"], key=lambda r: -len(r["ids"]))
     best: dict[str, Any] = {"seconds": float("inf")}
-    for size in (4, 8, 16):
+    for size in (8, 16):
         seconds, tokens = timed(lambda size=size: _static(model, asked, size))
         if seconds < best["seconds"]:
             best = {"seconds": seconds, "tokens": tokens, "batch": size}
@@ -174,12 +173,12 @@ def vllm_generate(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def lm_eval_score(task: dict[str, Any]) -> dict[str, Any]:
-    """lm-evaluation-harness, backend `hf`, the best of three batch sizes."""
+    """lm-evaluation-harness, backend `hf`, the better of two batch sizes."""
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
     best: dict[str, Any] = {"seconds": float("inf")}
-    for size in (4, 16, 32):
+    for size in (4, 16):
         model = HFLM(pretrained=task["folder"], device="cpu", dtype="float32", batch_size=size)
         asked = [
             Instance(request_type="loglikelihood", doc={}, arguments=(each["context"], choice), idx=i)
@@ -218,7 +217,6 @@ def run_side(name: str, given: Path, result: Path) -> None:
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     found = SIDES[name](json.loads(given.read_text()))
-    found["peak_rss_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     result.write_text(json.dumps(found))
 
 

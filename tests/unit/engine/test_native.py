@@ -77,7 +77,7 @@ def test_a_common_document_is_computed_once(model):
 
 
 def test_a_tight_budget_preempts_and_changes_nothing(model):
-    requests = [ask(f"r{n}", range(2, 22), 60) for n in range(6)] + random_requests(6)
+    requests = [ask(f"long{n}", range(2, 22), 60) for n in range(6)] + random_requests(6)
     expected = answers(NativeEngine(served(model), limits()), requests)
     engine = NativeEngine(served(model), limits())
     engine._slots = 128

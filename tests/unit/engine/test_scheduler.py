@@ -132,7 +132,7 @@ def test_a_step_packs_no_more_tokens_than_its_budget():
 def test_a_shared_beginning_is_computed_once_and_released_with_its_last_reader():
     header = tuple(range(1, 13))
     readers = [live(n, (*header, n + 1, n + 2), 6) for n in range(5)]
-    beginning = LiveSequence(number=99, tokens=list(header), stage=Stage.PREFIX, children=readers)
+    beginning = LiveSequence(number=99, tokens=list(header), stage=Stage.PREFIX, children=list(readers))
     for each in readers:
         each.parent = beginning
     plan = scheduler(tokens=64, rows=2)
