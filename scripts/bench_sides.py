@@ -28,6 +28,26 @@ def serve_native(folder: str, spec: str | None) -> Any:
     )  # fmt: skip
 
 
+def rss_mib() -> int:
+    """Peak memory of this process so far."""
+    import resource
+
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def watch_steps(engine: Any) -> dict[str, int]:
+    """How many passes of each number of packed tokens an engine makes from now on."""
+    steps: dict[str, int] = {}
+    forward = engine._model.forward
+
+    def counted(packed: Any) -> Any:
+        steps[str(packed.tokens)] = steps.get(str(packed.tokens), 0) + 1
+        return forward(packed)
+
+    engine._model.forward = counted
+    return steps
+
+
 def as_requests(task: dict[str, Any]) -> list[Any]:
     """Requests of the engine protocol."""
     from tailgate.engine.request import Request
@@ -40,11 +60,14 @@ def native_generate(task: dict[str, Any]) -> dict[str, Any]:
     from dataclasses import asdict
 
     engine = serve_native(task["folder"], task.get("spec"))
+    before_mib = rss_mib()
     requests = as_requests(task)
     list(engine.generate(requests[:1]))
+    steps = watch_steps(engine)
     seconds, batches = timed(lambda: list(engine.generate(requests)))
     tokens = {each.key: list(each.tokens) for batch in batches for each in batch}
-    return {"seconds": seconds, "tokens": tokens, "counters": asdict(engine.counters)}
+    peak = {"loaded_mib": before_mib, "peak_mib": rss_mib()}
+    return {"seconds": seconds, "tokens": tokens, "steps": steps, "memory": peak, "counters": asdict(engine.counters)}
 
 
 def native_verify(task: dict[str, Any]) -> dict[str, Any]:

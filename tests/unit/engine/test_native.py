@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tailgate.engine.native import head
 from tailgate.engine.native.engine import NativeEngine, NativeLimits
-from tailgate.engine.native.fit import attending, refusal
+from tailgate.engine.native.fit import refusal
 from tailgate.engine.request import ChoiceRequest, Draft, Request, Transcript
 from tailgate.engine.scheduler import StepLimits
 from tailgate.errors import IntegrityError, SetupError
@@ -53,6 +53,15 @@ def test_answers_do_not_depend_on_order_or_batch(model):
         different = [key for key in expected if found[key] != expected[key]]
         assert len(different) <= engine.counters.near_ties
         assert different == []
+
+
+def test_drafts_save_passes_and_change_no_answer(model):
+    request = ask("a", range(2, 22), 200)
+    plain, drafting = (NativeEngine(served(model), replace(limits(), draft=draft)) for draft in (False, True))
+    expected = answers(plain, [request])
+    assert answers(drafting, [request]) == expected
+    assert drafting.counters.accepted_drafts > 0
+    assert drafting.counters.forwards < plain.counters.forwards
 
 
 def test_a_near_tie_is_counted():
@@ -240,10 +249,3 @@ def test_stateful_and_batch_dependent_architectures_are_refused_by_name():
     assert "no decoder" in refusal(T5Config())
     rope = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
     assert "dynamic" in refusal(LlamaConfig(rope_parameters=rope))
-
-
-def test_the_model_attends_as_before_afterwards(model):
-    before = model.config._attn_implementation
-    with pytest.raises(ZeroDivisionError), attending(model), attending(model):
-        raise ZeroDivisionError
-    assert model.config._attn_implementation == before

@@ -28,6 +28,11 @@ def alone(prompt, budget):
     return tokens[len(prompt) :]
 
 
+def until_end(answer):
+    """An answer without what was accepted behind its end: the engine cuts it, the scheduler need not."""
+    return answer[: answer.index(END) + 1] if END in answer else answer
+
+
 class FakeModel:
     """Computes with what is in the slots only: a wrong table, copy or position gives wrong answers."""
 
@@ -65,7 +70,7 @@ def live(number, prompt, budget, forced=None):
     ends = {"over": lambda answer, looked_at: END in answer[looked_at:]}
     if forced is None:
         return LiveSequence(number=number, tokens=list(prompt), stage=Stage.DECODE, budget=budget, **ends)
-    drafter = Drafter(source=tuple(forced))
+    drafter = Drafter(told=tuple(forced))
     return LiveSequence(
         number=number,
         tokens=list(prompt),
@@ -107,7 +112,7 @@ def test_verified_answers_are_those_of_the_model_alone_whatever_the_draft(prompt
     plan = scheduler(blocks=blocks)
     plan.add(asked)
     FakeModel(plan).run()
-    assert [each.answer[:budget] for each in asked] == [alone(prompt, budget) for prompt in prompts]
+    assert [until_end(each.answer[:budget]) for each in asked] == [alone(prompt, budget) for prompt in prompts]
 
 
 def test_a_right_draft_takes_one_pass():

@@ -2,8 +2,9 @@
 
 Plain attention (grouped queries, windows, sinks) is computed in pieces: the tokens of a span among themselves, and
 each run of its past; pieces of one query are merged by their log-sum-exps. A run that several sequences read is
-visited once, with the queries of all of them. Windows that cut through a span, soft-capped logits and devices without
-the fused operator take the path that spells the softmax out.
+visited once, with the queries of all of them. A few new tokens of a sequence that lies in one run take one call: where
+many sequences decode, the time goes into the number of calls. Windows that cut through a span, soft-capped logits and
+devices without the fused operator take the path that spells the softmax out.
 """
 
 from __future__ import annotations
@@ -22,26 +23,38 @@ from tailgate.errors import SetupError
 # S slots, m key-values looked at, D head size.
 
 NAME = "tailgate_packed"
+LONGEST_TIP = 40  # tokens; a longest draft and the token before it
 SPELLED_OUT_ROWS = 256  # queries at once where the scores are materialised: bounds them to [heads, 256, m]
 # What transformers passes along that does not change the result of attention.
 HARMLESS = frozenset({"dropout", "position_ids", "cache_position", "use_cache", "is_causal", "layer_idx"}
                     | {"output_attentions", "output_hidden_states", "output_router_logits", "return_dict"})  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Piece:
     """Queries that look at one run of key-values. `merge`: an earlier piece has looked at another part for them."""
 
-    queries: tuple[tuple[int, int], ...]  # packed ranges
+    rows: slice | torch.Tensor  # packed tokens
     run: Run | None  # None: the span's own packed tokens, causally
     merge: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tip:
+    """The newest tokens of a sequence that lies in one run, themselves included."""
+
+    low: int
+    high: int
+    run: Run
+    mask_GnM: torch.Tensor | None  # None: one token, which sees the whole run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """How a pack is computed under one window."""
 
     pieces: tuple[Piece, ...]
+    tips: tuple[Tip, ...]
     windowed: tuple[PackedSpan, ...]  # spans the window cuts through
     merges: bool
 
@@ -96,25 +109,46 @@ def _is_fused(at: _Layer) -> bool:
     return at.q_QND.device.type == "cpu" and at.k_HND.shape[-1] == at.v_HND.shape[-1]
 
 
-def plan_pieces(spans: Sequence[PackedSpan], window: int | None) -> Plan:
-    """Cut the work of a pack: shared runs together, then every span's own."""
+def plan_pieces(at: _Layer, window: int | None) -> Plan:
+    """Cut the work of a pack: tips by themselves, shared runs together, then every span's own."""
     queries: dict[tuple[int, Run], list[tuple[int, int]]] = {}
     own: list[tuple[int, PackedSpan]] = []
-    windowed = [span for span in spans if window is not None and span.length > 1 and span.end > window]
-    for span in spans:
+    tips: list[Tip] = []
+    windowed = [span for span in at.pack.spans if window is not None and span.length > 1 and span.end > window]
+    for span in at.pack.spans:
         if span in windowed:
             continue
-        visible = _last(span.table, window) if span.length == 1 else span.past
+        table = _last(span.table, window) if span.length == 1 else span.table
+        if len(table) == 1 and span.length <= LONGEST_TIP and span.start > 0:
+            tips.append(Tip(low=span.low, high=span.high, run=table[0], mask_GnM=_causal(span.length, table[0], at)))
+            continue
+        visible = table if span.length == 1 else span.past
         for rank, run in enumerate(visible):
             queries.setdefault((rank, run), []).append((span.low, span.high))
         if span.length > 1:
             own.append((len(visible), span))
     pieces = [
-        Piece(queries=tuple(ranges), run=run, merge=rank > 0)
+        Piece(rows=_rows(ranges, at.q_QND.device), run=run, merge=rank > 0)
         for (rank, run), ranges in sorted(queries.items(), key=lambda each: each[0][0])
     ]
-    pieces += [Piece(queries=((span.low, span.high),), run=None, merge=rank > 0) for rank, span in own]
-    return Plan(pieces=tuple(pieces), windowed=tuple(windowed), merges=any(piece.merge for piece in pieces))
+    pieces += [Piece(rows=slice(span.low, span.high), run=None, merge=rank > 0) for rank, span in own]
+    merges = any(piece.merge for piece in pieces)
+    return Plan(pieces=tuple(pieces), tips=tuple(tips), windowed=tuple(windowed), merges=merges)
+
+
+def _causal(length: int, run: Run, at: _Layer) -> torch.Tensor | None:
+    """What the last `length` tokens of a run may not see of it, once for every query of a group."""
+    if length == 1:
+        return None
+    hidden_nM = at.q_QND.new_full((length, run.tokens), float("-inf")).triu_(run.tokens - length + 1)
+    return hidden_nM.repeat(at.q_QND.shape[0] // at.k_HND.shape[0], 1)
+
+
+def _rows(ranges: Sequence[tuple[int, int]], device: torch.device) -> slice | torch.Tensor:
+    (low, high), *more = ranges
+    if not more:
+        return slice(low, high)
+    return torch.tensor([token for low, high in ranges for token in range(low, high)], device=device)
 
 
 def _last(table: Sequence[Run], window: int | None) -> tuple[Run, ...]:
@@ -132,12 +166,14 @@ def _last(table: Sequence[Run], window: int | None) -> tuple[Run, ...]:
 def _in_pieces(at: _Layer, window: int | None, sinks: torch.Tensor | None) -> torch.Tensor:
     plan = at.pack.pieces.get(window)
     if not isinstance(plan, Plan):
-        plan = at.pack.pieces[window] = plan_pieces(at.pack.spans, window)
+        plan = at.pack.pieces[window] = plan_pieces(at, window)
     heads, tokens, _ = at.q_QND.shape
     out_QND = at.q_QND.new_empty((heads, tokens, at.v_HND.shape[-1]))
     lse_QN = at.q_QND.new_empty((heads, tokens), dtype=torch.float32) if plan.merges or sinks is not None else None
     for piece in plan.pieces:
         _add_piece(at, piece, out_QND, lse_QN)
+    if plan.tips:
+        _add_tips(at, plan.tips, out_QND, lse_QN)
     if sinks is not None and lse_QN is not None:
         # One more logit in the denominator: exp(lse) / (exp(lse) + exp(sink)).
         out_QND *= torch.sigmoid(lse_QN - sinks.float()[:, None])[..., None].to(out_QND.dtype)
@@ -149,8 +185,7 @@ def _in_pieces(at: _Layer, window: int | None, sinks: torch.Tensor | None) -> to
 
 
 def _add_piece(at: _Layer, piece: Piece, out_QND: torch.Tensor, lse_QN: torch.Tensor | None) -> None:
-    (low, high), *more = piece.queries
-    rows = slice(low, high) if not more else _indices(piece.queries, out_QND.device)
+    rows = piece.rows
     q_QnD = at.q_QND[:, rows]
     if piece.run is None:
         new_QnD, new_QN = _fused(q_QnD, at.k_HND[:, rows], at.v_HND[:, rows], at.scale, causal=True)
@@ -169,8 +204,25 @@ def _add_piece(at: _Layer, piece: Piece, out_QND: torch.Tensor, lse_QN: torch.Te
         lse_QN[:, rows] = new_QN
 
 
-def _indices(ranges: Sequence[tuple[int, int]], device: torch.device) -> torch.Tensor:
-    return torch.tensor([token for low, high in ranges for token in range(low, high)], device=device)
+def _add_tips(at: _Layer, tips: Sequence[Tip], out_QND: torch.Tensor, lse_QN: torch.Tensor | None) -> None:
+    """One call a tip; the queries of a key-value head stand side by side, so that it is read once."""
+    k_1HSD, v_1HSD = (slab[None] for slab in at.pack.store.read(at.layer))
+    kv_heads = k_1HSD.shape[1]
+    q_1HGND = at.q_QND.reshape(1, kv_heads, -1, *at.q_QND.shape[1:])
+    for tip in tips:
+        q_1HGnD = q_1HGND[:, :, :, tip.low : tip.high]
+        new_1HrD, new_1Hr = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            q_1HGnD.reshape(1, kv_heads, -1, q_1HGnD.shape[-1]),
+            k_1HSD.narrow(2, tip.run.slot, tip.run.tokens),
+            v_1HSD.narrow(2, tip.run.slot, tip.run.tokens),
+            0.0,
+            False,
+            attn_mask=tip.mask_GnM,
+            scale=at.scale,
+        )
+        out_QND[:, tip.low : tip.high] = new_1HrD.view(out_QND.shape[0], -1, out_QND.shape[-1])
+        if lse_QN is not None:
+            lse_QN[:, tip.low : tip.high] = new_1Hr.reshape(out_QND.shape[0], -1)
 
 
 def _see_all(

@@ -10,9 +10,10 @@ import torch
 
 from tailgate.engine.blocks import BlockPool
 from tailgate.engine.distribution import TopTokens
-from tailgate.engine.drafts import Drafter
+from tailgate.engine.drafts import BREAK, Drafter, Text
 from tailgate.engine.finish import Ending, is_out_of_memory, with_tops
-from tailgate.engine.native.fit import attending, forward, probe
+from tailgate.engine.native.borrowed import BorrowedModel
+from tailgate.engine.native.fit import probe
 from tailgate.engine.native.head import Head, Wanted
 from tailgate.engine.native.kv_store import KVStore
 from tailgate.engine.native.packing import pack
@@ -35,6 +36,7 @@ from tailgate.errors import IntegrityError, SetupError
 # Margins between the two largest logits below which another order of summation may choose the other token.
 NEAR_TIE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 4e-1}
 KV_BYTES_CPU = 1 << 30
+REMEMBERED_TOKENS = 100_000  # of finished answers, searched for drafts
 YIELD_AT = 16  # finished answers handed over at once: what a kill can lose
 
 
@@ -50,6 +52,7 @@ class NativeLimits:
     block: int = 16
     share_prefixes: bool = True
     keep_distributions: bool = True
+    draft: bool = True
     reverse: bool = False
 
 
@@ -88,11 +91,13 @@ class NativeEngine:
         self.model = model
         self.limits = limits or NativeLimits()
         self.counters = Counters()
+        self._model = BorrowedModel(model.module)
         self._head = Head(model.module)
         self._ending = Ending(decode=model.decode, eos_token_ids=frozenset(model.eos_token_ids))
-        found = probe(model.module, self._head, model.device)
+        found = probe(self._model, self._head, model.device)
         self.near_tie = max(NEAR_TIE.get(model.module.dtype, NEAR_TIE[torch.float32]), 2 * found.noise)
         self._slots = self._count_slots(found.bytes_per_token)
+        self._answers = Text()  # of all items so far: many answers are phrased alike
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Transcript, ...]]:
         """Answer requests greedily."""
@@ -126,6 +131,7 @@ class NativeEngine:
             stage=Stage.DECODE,
             budget=request.max_new_tokens,
             over=self._ending.watch(request),
+            drafter=Drafter(prompt=request.prompt_ids, others=self._answers) if self.limits.draft else None,
         )
         return Job(key=request.key, live=live, request=request, keep_top=self.limits.keep_distributions)
 
@@ -135,7 +141,9 @@ class NativeEngine:
         self._check_known(draft.request.key, told)
         job.keep_top = False
         job.live.stage, job.live.forced = Stage.FORCE, told
-        job.live.drafter = Drafter(source=told)
+        if job.live.drafter:
+            job.live.drafter.told = told
+            self._remember(told)
         job.targets, job.baseline = told, draft.baseline.tops
         return job
 
@@ -234,7 +242,14 @@ class NativeEngine:
             job = work.jobs.get(span.sequence.number)
             if job is not None and span.sequence.done:
                 work.finished.append(job)
+                if job.live.drafter:
+                    self._remember(job.live.answer)
         return step
+
+    def _remember(self, answer: Sequence[int]) -> None:
+        if len(self._answers.tokens) > REMEMBERED_TOKENS:
+            self._answers.clear()
+        self._answers.extend((*answer, BREAK))
 
     def _recover(self, work: _Work, error: BaseException) -> None:
         self.counters.oom_retries += 1
@@ -248,8 +263,7 @@ class NativeEngine:
 
     def _forward(self, work: _Work, spans: Sequence[Span]) -> list[list[Row]]:
         packed = pack(spans, work.store, self.limits.block, self.model.device)
-        with attending(self.model.module):
-            hidden_NE = forward(self.model.module, packed)
+        hidden_NE = self._model.forward(packed)
         wanted = [list(_wanted(span, place.low, work.jobs)) for span, place in zip(spans, packed.spans, strict=True)]
         rows = iter(self._head.rows(hidden_NE, [each for group in wanted for each in group]))
         self.counters.forwards += 1

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from tailgate.engine.native import attention
+from tailgate.engine.native.borrowed import BorrowedModel
 from tailgate.engine.native.head import Head
 from tailgate.engine.native.kv_store import KVStore
-from tailgate.engine.native.packing import Pack, pack
+from tailgate.engine.native.packing import pack
 from tailgate.engine.sequence import LiveSequence, Span, Stage
 from tailgate.errors import SetupError
 
@@ -63,33 +62,6 @@ def _rope_types(parameters: Any) -> Iterator[str]:
             yield from _rope_types(nested)
 
 
-@contextmanager
-def attending(module: torch.nn.Module) -> Iterator[None]:
-    """Let a model attend through packed attention; what it used before is restored in any case."""
-    attention.register()
-    configs = {id(config): config for part in module.modules() if (config := getattr(part, "config", None)) is not None}
-    before = {key: config._attn_implementation for key, config in configs.items()}
-    try:
-        for config in configs.values():
-            config._attn_implementation_internal = attention.NAME
-        yield
-    finally:
-        for key, config in configs.items():
-            config._attn_implementation_internal = before[key]
-
-
-def forward(module: Any, packed: Pack) -> torch.Tensor:
-    """Hidden states behind the last norm, [N, E]; call it within `attending`."""
-    output = module.base_model(
-        input_ids=packed.ids_N[None],
-        position_ids=packed.positions_N[None],
-        use_cache=False,
-        tailgate_pack=packed,
-    )
-    hidden: torch.Tensor = output.last_hidden_state[0]
-    return hidden
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """What two short sequences told: key-value bytes per token, and how far logits move by arithmetic alone."""
@@ -99,7 +71,7 @@ class Probe:
 
 
 @torch.inference_mode()
-def probe(module: Any, head: Head, device: str) -> Probe:
+def probe(model: BorrowedModel, head: Head, device: str) -> Probe:
     """Compare packed with plain forward passes on two short sequences.
 
     The first sequence is computed in two chunks beside the second: packing, positions, the store and the head all
@@ -111,6 +83,7 @@ def probe(module: Any, head: Head, device: str) -> Probe:
     SetupError
         The logits differ by more than that.
     """
+    module = model.module
     vocabulary = int(module.config.get_text_config().vocab_size)
     prompts = [[(7919 * (i + 1) * (n + 3)) % vocabulary for n in range(size)] for i, size in enumerate(PROBE_LENGTHS)]
     store = KVStore(slots=BLOCK * 8)
@@ -120,8 +93,7 @@ def probe(module: Any, head: Head, device: str) -> Probe:
         [_span(first, 0, PROBE_CUT), _span(second, 0, PROBE_LENGTHS[1])],
         [_span(first, PROBE_CUT, PROBE_LENGTHS[0])],
     )
-    with attending(module):
-        found = [head.logits(forward(module, pack(step, store, BLOCK, device))) for step in steps]
+    found = [head.logits(model.forward(pack(step, store, BLOCK, device))) for step in steps]
     plain = [_plain(module, prompt, device) for prompt in prompts]
     noise = max(
         _distance(_plain(module, prompts[0][:cut], device), plain[0][:cut])

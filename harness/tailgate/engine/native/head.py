@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from tailgate.engine.distribution import TOP_K, TopTokens, kl_floor
+from tailgate.engine.native.few_rows import MOST_ROWS, Product, few_rows_product, is_plain_linear
 from tailgate.engine.sequence import Row
 
 # Shape legend: R rows of logits, E hidden size, V vocabulary, K kept tokens.
@@ -33,13 +34,17 @@ class Head:
     def __init__(self, module: Any) -> None:
         config = module.config.get_text_config()
         self._project = module.get_output_embeddings()
+        self._few_rows: Product | None = None
+        if is_plain_linear(self._project):
+            self._few_rows = few_rows_product(self._project.weight, self._project.bias)
         self._softcap = getattr(config, "final_logit_softcapping", None)
         self._divide_by = getattr(config, "logits_scaling", None)
         self._multiply_by = getattr(config, "logit_scale", None)
 
     def logits(self, hidden_RE: torch.Tensor) -> torch.Tensor:
         """Logits as the model itself computes them, in fp32; [R, V]."""
-        logits_RV = self._project(hidden_RE)
+        few_rows = self._few_rows if hidden_RE.shape[0] <= MOST_ROWS else None
+        logits_RV = (few_rows or self._project)(hidden_RE)
         if self._multiply_by is not None:
             logits_RV = logits_RV * self._multiply_by
         if self._divide_by is not None:
