@@ -80,6 +80,13 @@ def compare(  # noqa: PLR0913  # one parameter per option, by typer's design
     budget: Annotated[str | None, typer.Option(help="Wall clock after which no batch begins, e.g. 20m.")] = None,
     fixed_n: Annotated[bool | None, typer.Option("--fixed-n", help="Ask every cell up to its cap.")] = None,
     fail_fast: Annotated[bool | None, typer.Option("--fail-fast", help="Stop at the first regression.")] = None,
+    controls: Annotated[
+        Literal["auto", "none", "only"] | None,
+        typer.Option(help="The baseline against itself, and a candidate that must fail (default: auto, both)."),
+    ] = None,
+    confirm: Annotated[
+        bool | None, typer.Option("--confirm", help="Test the parts that lost most on fresh items.")
+    ] = None,
     residency: Annotated[
         Literal["both", "one"] | None, typer.Option(help="Models in memory at once; `one`: the sides run in turns.")
     ] = None,
@@ -94,7 +101,7 @@ def compare(  # noqa: PLR0913  # one parameter per option, by typer's design
     given = {
         "baseline": baseline, "candidates": candidates, "suite": suite, "gate": gate, "engine": engine, "out": out,
         "seed": seed, "max_items": max_items, "budget": budget, "fixed_n": fixed_n, "fail_fast": fail_fast,
-        "residency": residency, "device": device, "store": store,
+        "controls": controls, "confirm": confirm, "residency": residency, "device": device, "store": store,
     }  # fmt: skip
     given = {key: value for key, value in given.items() if value not in (None, [])}
     options = _resumed(resume, given, config) if resume else _options(given, config)
@@ -107,14 +114,14 @@ def _options(given: dict[str, Any], config: Path | None) -> CompareOptions:
 
     filed = load_run_config(config).model_dump(exclude_none=True) if config else {}
     merged = {**filed, **given}
-    if "baseline" not in merged or not merged.get("candidates"):
+    if "baseline" not in merged or not (merged.get("candidates") or merged.get("controls") == "only"):
         raise UsageError("compare needs BASELINE and CANDIDATE, e.g. tailgate compare smollm2 smollm2@bnb-nf4")
     if "budget" in merged:
         merged["budget_s"] = parse_duration(merged.pop("budget"))
     for name in ("out", "store"):
         if name in merged:
             merged[name] = Path(merged[name])
-    merged["candidates"] = tuple(merged["candidates"])
+    merged["candidates"] = tuple(merged.get("candidates", ()))
     return CompareOptions(**merged, argv=tuple(sys.argv[1:]))
 
 
@@ -173,6 +180,59 @@ def gate(run_dir: RunDir, gate: GateName = None, as_json: AsJson = False) -> int
     verdict: RunVerdict = decide(run_dir, gate)
     print(dump(verdict) if as_json else "\n".join(verdict_lines(verdict)))
     return verdict.exit_code
+
+
+@app.command("gate-lint")
+def gate_lint(
+    old: Annotated[str, typer.Argument(help="Gate file, or the name of one.")],
+    new: Annotated[str, typer.Argument(help="The gate that is to replace it.")],
+    as_json: AsJson = False,
+) -> int:
+    """List the thresholds that a new gate weakens; exit code 1 if there are any."""
+    from dataclasses import asdict
+
+    from tailgate.config import load_gate
+    from tailgate.gate.lint import weakened
+
+    found = weakened(load_gate(old), load_gate(new))
+    lines = [str(each) for each in found] or [f"{new} weakens nothing of {old}"]
+    print(json.dumps([asdict(each) for each in found], indent=2) if as_json else "\n".join(lines))
+    return 1 if found else 0
+
+
+@app.command("gate-log")
+def gate_log(  # one parameter per option, by typer's design
+    baseline: Annotated[Path, typer.Argument(help="Log of the baseline: a file, or a folder of them.")],
+    candidate: Annotated[Path, typer.Argument(help="Log of the candidate, of the same items.")],
+    form: Annotated[str, typer.Option("--from", help="jsonl, lm-eval, inspect or lighteval.")] = "jsonl",
+    gate: GateName = None,
+    metric: Annotated[str | None, typer.Option(help="Which metric of the log is the score.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Decide from logs that other tools wrote; no model."""
+    from tailgate.pipeline.gate_log import decide_logs
+    from tailgate.report.json import dump
+    from tailgate.report.summary import verdict_lines
+
+    verdict = decide_logs(baseline, candidate, form, gate, metric)
+    print(dump(verdict) if as_json else "\n".join(verdict_lines(verdict)))
+    return verdict.exit_code
+
+
+@app.command()
+def plan(
+    suite: Annotated[str, typer.Option(help="Suite name or TOML file.")] = "tail",
+    gate: GateName = None,
+    score: Annotated[float, typer.Option(help="Assumed score of the baseline.")] = 0.7,
+    churn: Annotated[float, typer.Option(help="Assumed share of items that flip without a loss.")] = 0.05,
+    loss: Annotated[float, typer.Option(help="Assumed loss of a bad candidate.")] = 0.15,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a suite can show: items to a verdict, detectable losses, chances, tokens; no model."""
+    from tailgate.pipeline.plan import Assumptions, forecast, forecast_lines
+
+    found = forecast(suite, gate, Assumptions(score=score, churn=churn, loss=loss))
+    print(json.dumps(found.to_dict(), indent=2) if as_json else "\n".join(forecast_lines(found)))
 
 
 @app.command()

@@ -71,6 +71,8 @@ class RunConfig(_Frozen):
     max_items: Count | None = None
     fixed_n: bool | None = None
     fail_fast: bool | None = None
+    controls: Literal["auto", "none", "only"] | None = None
+    confirm: bool | None = None
     residency: Literal["both", "one"] | None = None
     budget: str | None = None
     device: str | None = None

@@ -74,6 +74,13 @@ def test_eight_bits_regress_nowhere(int8_and_int2):
     assert int8["decision"] != "regression"
 
 
+def test_controls_of_the_quick_suite_catch_two_bits_and_find_no_noise(int8_and_int2):
+    _, verdict = int8_and_int2
+    assert verdict["noise_floor"]["n"] == 8 * 64
+    assert verdict["noise_floor"]["discordant"] <= 2  # near-ties only: fp32, the same weights
+    assert verdict["controls"].startswith("smollm2@rtn:bits=2,group=64,sym=true caught in 8 of 8 cells")
+
+
 def test_same_comparison_again_makes_no_forward_pass_and_the_same_verdict(workspace, int8_and_int2):
     compare(workspace, "again", "smollm2", INT8, INT2)
     counters = read_manifest(workspace / "again")["counters"]
@@ -90,7 +97,14 @@ def test_model_against_itself_runs_both_sides_and_never_regresses(workspace, int
 
 def test_lossless_rounding_of_the_embedded_weights_is_reported_and_never_passes(workspace, int8_and_int2):
     code, verdict = compare(
-        workspace, "lossless", "smollm2", "smollm2@rtn:bits=4,group=32,sym=false", "--max-items", 20
+        workspace,
+        "lossless",
+        "smollm2",
+        "smollm2@rtn:bits=4,group=32,sym=false",
+        "--max-items",
+        20,
+        "--controls",
+        "none",
     )
     assert code == 3
     assert verdict["candidates"][0]["lossless"] is True
@@ -104,7 +118,7 @@ def kill_after(asked, seconds):
 
 
 def test_run_killed_at_five_random_points_resumes_to_the_same_outcomes(workspace):
-    asked = ["smollm2", INT2, "--max-items", 20]
+    asked = ["smollm2", INT2, "--max-items", 20, "--controls", "none"]
     started = time.monotonic()
     compare(workspace, "whole", *asked, store="whole-store")
     whole_s = time.monotonic() - started
@@ -200,7 +214,7 @@ def test_reference_answers_do_not_depend_on_the_batch(workspace):
 
 
 def test_native_and_reference_engine_give_the_same_outcomes(workspace):
-    asked = ["smollm2", "smollm2@rtn:bits=4,group=64", "--max-items", 12, "--fixed-n"]
+    asked = ["smollm2", "smollm2@rtn:bits=4,group=64", "--max-items", 12, "--fixed-n", "--controls", "none"]
     compare(workspace, "native", *asked, "--engine", "native", store="native-store")
     compare(workspace, "reference", *asked, "--engine", "reference", store="reference-store")
     assert answers(workspace / "native") == answers(workspace / "reference")
@@ -214,7 +228,7 @@ def test_native_and_reference_engine_give_the_same_outcomes(workspace):
 
 
 def test_residency_one_gives_the_outcomes_of_both(workspace):
-    asked = ["smollm2", "smollm2@rtn:bits=4,group=64", "--max-items", 4]
+    asked = ["smollm2", "smollm2@rtn:bits=4,group=64", "--max-items", 4, "--controls", "none"]
     compare(workspace, "both", *asked, store="both-store")
     compare(workspace, "one", *asked, "--residency", "one", store="one-store")
     assert answers(workspace / "one") == answers(workspace / "both")

@@ -100,12 +100,16 @@ class FakeEngine:
                 raise KeyboardInterrupt
 
 
-def fake_engine(baseline: Answering, candidate: Answering, interrupt_after: int | None = None) -> EngineChoice:
-    """An engine choice that builds `FakeEngine`s."""
-    return EngineChoice(
-        name="fake",
-        version="1",
-        build=lambda model: FakeEngine(
-            model=model, baseline=baseline, candidate=candidate, interrupt_after=interrupt_after
-        ),
-    )
+def fake_engine(
+    baseline: Answering,
+    candidate: Answering,
+    interrupt_after: int | None = None,
+    again: Answering | None = None,
+) -> EngineChoice:
+    """An engine choice that builds `FakeEngine`s; in other batches, where it has them, the rule is `again`."""
+
+    def build(model: ServedModel, rule: Answering = candidate) -> FakeEngine:
+        return FakeEngine(model=model, baseline=baseline, candidate=rule, interrupt_after=interrupt_after)
+
+    other = None if again is None else lambda model: build(model, again)
+    return EngineChoice(name="fake", version="1", build=build, build_other=other)

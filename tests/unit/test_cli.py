@@ -11,7 +11,8 @@ from tests.support.tiny import Tiny, save_tiny
 
 COMPARE_OPTIONS = {
     "--suite", "--gate", "--engine", "--out", "--seed", "--max-items", "--budget", "--fixed-n", "--fail-fast",
-    "--residency", "--device", "--store", "--resume", "--config", "--json", "--quiet", "--help",
+    "--controls", "--confirm", "--residency", "--device", "--store", "--resume", "--config", "--json", "--quiet",
+    "--help",
 }  # fmt: skip
 
 
@@ -197,3 +198,33 @@ def test_interrupt_says_how_to_go_on(tailgate, monkeypatch):
     code, _, err = tailgate("compare", "smollm2", "smollm2@rtn", "--quiet")
     assert code == 130
     assert "continue with --resume" in err
+
+
+def test_plan_forecasts_without_torch(tailgate):
+    code, out, _ = tailgate("plan", "--suite", "quick", "--json")
+    assert code == 0
+    assert len(json.loads(out)["cells"]) == 8
+    code, out, _ = tailgate("plan", "--suite", "quick")
+    assert "general/tier=1" in out
+    script = "import sys, tailgate.pipeline.plan, tailgate.pipeline.gate_log; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_gate_lint_exits_1_where_a_threshold_was_weakened(tailgate, tmp_path):
+    (tmp_path / "new.toml").write_text("alpha = 0.1\n")
+    code, out, _ = tailgate("gate-lint", "default", tmp_path / "new.toml")
+    assert (code, out) == (1, "alpha of every cell: 0.05 -> 0.1 (verdicts err more often)\n")
+    code, out, _ = tailgate("gate-lint", "default", "default", "--json")
+    assert (code, json.loads(out)) == (0, [])
+
+
+def test_gate_log_decides_and_names_what_does_not_pair(tailgate, tmp_path):
+    rows = [{"id": str(i), "slice": "code", "score": 1.0} for i in range(90)]
+    for name, found in (("base", rows), ("cand", rows[:-1])):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, found)))
+    code, out, _ = tailgate("gate-log", tmp_path / "base.jsonl", tmp_path / "base.jsonl", "--json")
+    assert (code, json.loads(out)["decision"]) == (0, "pass")
+    code, out, err = tailgate("gate-log", tmp_path / "base.jsonl", tmp_path / "cand.jsonl")
+    assert (code, out) == (4, "")
+    assert err == "tailgate: item '89' is missing from the candidate's log; log every item on both sides\n"

@@ -8,6 +8,7 @@ from math import ceil
 import numpy as np
 
 from tailgate.errors import UsageError
+from tailgate.gate.controls import ControlFindings, NoiseCell, above_noise
 from tailgate.gate.evidence import CellData, Evidence, weigh
 from tailgate.gate.plan import slice_of
 from tailgate.records import (
@@ -40,12 +41,14 @@ def decide_candidate(
     candidate: str,
     baseline: str,
     lossless: bool = False,
+    noise: Mapping[CellKey, NoiseCell] | None = None,
 ) -> CandidateVerdict:
     """Decide every planned cell of a candidate, and the candidate.
 
     A regression in any cell outranks an invalid cell, which outranks an undecided one; release needs, in every slice,
     at least one informative cell, and a pass of every informative cell. `lossless` says that the quantization changed
-    no tensor: such a comparison shows nothing about the method and is never a pass.
+    no tensor: such a comparison shows nothing about the method and is never a pass. `noise` is what the baseline's own
+    repetition changed in each cell: more than that is flagged as churn.
 
     Raises
     ------
@@ -61,7 +64,8 @@ def decide_candidate(
     ----------
     Berger, R. (1982). Multiparameter hypothesis testing and acceptance sampling. Technometrics 24, 295-300.
     """
-    cells = tuple(_cell_verdict(found, plan.alpha) for found in weigh(data, plan))
+    noise = noise or {}
+    cells = tuple(_cell_verdict(found, plan.alpha, noise.get(found.plan.key)) for found in weigh(data, plan))
     findings = _findings(cells, plan, lossless)
     decision: Decision = next((rank for rank in SEVERITY if findings.get(rank)), "pass")
     return CandidateVerdict(
@@ -94,7 +98,7 @@ def _findings(cells: Sequence[CellVerdict], plan: GatePlan, lossless: bool) -> d
     }
 
 
-def _cell_verdict(found: Evidence, alpha: float) -> CellVerdict:
+def _cell_verdict(found: Evidence, alpha: float, noise: NoiseCell | None) -> CellVerdict:
     cell, data, calibration = found.plan, found.data, found.plan.calibration
     verdict = _cell_decision(found, log_bar(alpha))
     bounds = time_uniform_interval(found.units, alpha)
@@ -120,7 +124,7 @@ def _cell_verdict(found: Evidence, alpha: float) -> CellVerdict:
         log_e_fail=found.log_e_fail,
         log_e_fail_adjusted=found.log_e_fail_adjusted,
         n_needed=_items_needed(found, alpha) if verdict == "inconclusive" else None,
-        flags=_flags(data, verdict, bounds.high),
+        flags=(*_flags(data, verdict, bounds.high), *(("churn",) if above_noise(data, noise, alpha) else ())),
         failure_modes=dict(data.failure_modes),
         reason=_reason(found, verdict, alpha),
         chance=cell.chance,
@@ -231,21 +235,36 @@ def _overall(data: Sequence[CellData], cells: Sequence[CellVerdict]) -> Overall:
     )
 
 
-def decide_run(candidates: Sequence[CandidateVerdict], plan: GatePlan) -> RunVerdict:
+def decide_run(
+    candidates: Sequence[CandidateVerdict], plan: GatePlan, controls: ControlFindings | None = None
+) -> RunVerdict:
     """The worst decision of the candidates, each gated by itself, with its exit code.
+
+    A baseline that regresses against itself voids the run: then no difference here is the candidate's. A run of
+    controls alone decides nothing and is inconclusive.
 
     Raises
     ------
     UsageError
         There is no candidate: nothing was decided.
     """
-    if not candidates:
+    controls = controls or ControlFindings()
+    if not candidates and not (controls.noise or controls.caught):
         raise UsageError("a run without candidates decides nothing; give at least one")
-    decision = min((verdict.decision for verdict in candidates), key=SEVERITY.index)
+    decisions = [verdict.decision for verdict in candidates] or ["inconclusive"]
+    decision: Decision = "invalid" if controls.unstable else min(decisions, key=SEVERITY.index)
     return RunVerdict(
         decision=decision,
         exit_code=EXIT_CODES[decision],
         candidates=tuple(candidates),
         gate_sha256=plan.gate_sha256,
         not_applicable=plan.not_applicable,
+        noise_floor=controls.noise_floor,
+        controls=_controls_line(controls),
     )
+
+
+def _controls_line(found: ControlFindings) -> str:
+    if not found.unstable:
+        return found.summary
+    return f"void: the baseline regressed against itself in {', '.join(found.unstable)}; {found.summary}"

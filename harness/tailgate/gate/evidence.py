@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tailgate.errors import IntegrityError
+from tailgate.gate.columns import OutcomeColumns
 from tailgate.records import CellKey, CellPlan, GatePlan, PairedOutcome
 from tailgate.stats.clusters import cluster_units
 from tailgate.stats.eprocess import Floats, Units, item_units, units_log_e_fail, units_log_e_pass
@@ -45,7 +46,9 @@ class CellData:
         return self.candidate - self.baseline
 
 
-def collect(outcomes: Iterable[PairedOutcome], plan: GatePlan | None = None) -> dict[CellKey, CellData]:
+def collect(
+    outcomes: Iterable[PairedOutcome] | OutcomeColumns, plan: GatePlan | None = None
+) -> dict[CellKey, CellData]:
     """Arrange the outcomes of one candidate by cell, in item order.
 
     Raises
@@ -54,54 +57,56 @@ def collect(outcomes: Iterable[PairedOutcome], plan: GatePlan | None = None) -> 
         An item id comes twice, a score is no number in [0, 1] although the outcome is not marked invalid, outcomes
         of several candidates are mixed, or a cell is not in the plan, where one is given.
     """
-    rows: dict[CellKey, list[PairedOutcome]] = {}
-    seen: dict[str, str] = {}
-    for outcome in outcomes:
-        _check_outcome(outcome, seen)
-        seen[outcome.item_id] = outcome.candidate
-        rows.setdefault(outcome.key, []).append(outcome)
-    data = {key: _cell_data(sorted(found, key=lambda row: row.index)) for key, found in rows.items()}
+    columns = outcomes if isinstance(outcomes, OutcomeColumns) else OutcomeColumns.of(outcomes)
+    _check_outcomes(columns)
+    strata = max(len(columns.stratum.names), 1)
+    cells = columns.slice.codes * strata + columns.stratum.codes
+    order = np.lexsort((columns.index, cells))
+    starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
+    data = dict(_cell_data(columns.take(rows)) for rows in np.split(order, starts[1:])) if columns.n else {}
     if plan is not None:
         _check_cells(data, plan)
     return data
 
 
-def _check_outcome(outcome: PairedOutcome, seen: Mapping[str, str]) -> None:
-    name = repr(outcome.item_id)
-    first = next(iter(seen.values()), outcome.candidate)
-    if outcome.candidate != first:
+def _check_outcomes(columns: OutcomeColumns) -> None:
+    others = np.flatnonzero(columns.candidate.codes != columns.candidate.codes[0]) if columns.n else np.array([], int)
+    if others.size:
+        row = int(others[0])
         raise IntegrityError(
-            f"item {name} is of candidate {outcome.candidate!r}, others of {first!r}; collect each alone"
+            f"item {columns.item_id[row]!r} is of candidate {columns.candidate[row]!r}, others of "
+            f"{columns.candidate[0]!r}; collect each alone"
         )
-    if outcome.item_id in seen:
-        raise IntegrityError(f"item {name} comes twice; give each id once")
-    if outcome.invalid is not None:
-        return
-    for side, score in (("baseline", outcome.baseline_score), ("candidate", outcome.candidate_score)):
-        if not 0 <= score <= 1:  # NaN compares false
-            raise IntegrityError(f"item {name} has the {side} score {score}; scores lie in [0, 1]")
+    if len(set(columns.item_id)) < columns.n:
+        twice = next(name for name, count in Counter(columns.item_id).items() if count > 1)
+        raise IntegrityError(f"item {twice!r} comes twice; give each id once")
+    valid = columns.invalid.codes < 0
+    for side in ("baseline", "candidate"):
+        scores: Floats = getattr(columns, f"{side}_score")
+        bad = np.flatnonzero(valid & ~((scores >= 0) & (scores <= 1)))  # NaN compares false
+        if bad.size:
+            row = int(bad[0])
+            raise IntegrityError(
+                f"item {columns.item_id[row]!r} has the {side} score {scores[row]}; scores lie in [0, 1]"
+            )
 
 
-def _cell_data(rows: Sequence[PairedOutcome]) -> CellData:
-    broken = next((i for i, row in enumerate(rows) if row.invalid is not None), None)
-    valid = rows if broken is None else rows[:broken]
-    codes: dict[str, int] = {}
-    return CellData(
-        item_ids=tuple(row.item_id for row in valid),
-        baseline=np.array([row.baseline_score for row in valid], dtype=np.float64),
-        candidate=np.array([row.candidate_score for row in valid], dtype=np.float64),
-        clusters=np.array([_cluster_code(row, i, codes) for i, row in enumerate(valid)], dtype=np.int64),
-        baseline_tokens=np.array([row.baseline_tokens for row in valid], dtype=np.float64),
-        candidate_tokens=np.array([row.candidate_tokens for row in valid], dtype=np.float64),
-        baseline_failures=Counter(row.baseline_failure for row in valid if row.baseline_failure is not None),
-        failure_modes=Counter(row.candidate_failure for row in valid if row.candidate_failure is not None),
-        invalid=None if broken is None else f"item {rows[broken].item_id!r}: {rows[broken].invalid}",
+def _cell_data(rows: OutcomeColumns) -> tuple[CellKey, CellData]:
+    key = CellKey(slice=str(rows.slice[0]), stratum=str(rows.stratum[0]))
+    broken = np.flatnonzero(rows.invalid.codes >= 0)
+    n = int(broken[0]) if broken.size else rows.n
+    return key, CellData(
+        item_ids=rows.item_id[:n],
+        baseline=rows.baseline_score[:n],
+        candidate=rows.candidate_score[:n],
+        # An item without a cluster stands alone: a code below zero is never shared.
+        clusters=np.where(rows.cluster.codes < 0, -1 - np.arange(rows.n), rows.cluster.codes)[:n],
+        baseline_tokens=rows.baseline_tokens[:n],
+        candidate_tokens=rows.candidate_tokens[:n],
+        baseline_failures=rows.baseline_failure.take(np.arange(n)).counts(),
+        failure_modes=rows.candidate_failure.take(np.arange(n)).counts(),
+        invalid=f"item {rows.item_id[n]!r}: {rows.invalid[n]}" if broken.size else None,
     )
-
-
-def _cluster_code(row: PairedOutcome, position: int, codes: dict[str, int]) -> int:
-    # An item without a cluster stands alone: a code below zero is never shared.
-    return -1 - position if row.cluster is None else codes.setdefault(row.cluster, len(codes))
 
 
 def _check_cells(data: Mapping[CellKey, CellData], plan: GatePlan) -> None:

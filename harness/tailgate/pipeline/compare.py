@@ -6,26 +6,32 @@ import hashlib
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tailgate.config import GateConfig, load_gate
 from tailgate.errors import ConfigError, RunFolderError, UsageError
-from tailgate.gate import CellSpec, plan_gate
+from tailgate.gate import CellSpec, plan_gate, with_controls
+from tailgate.gate.columns import OutcomeColumns
+from tailgate.gate.discover import discover
 from tailgate.pipeline.checks import check_ends, check_pair, inapplicable_strata
+from tailgate.pipeline.confirm import confirm_parts
+from tailgate.pipeline.control_records import Controls
+from tailgate.pipeline.controls import run_controls
 from tailgate.pipeline.decide import decide_outcomes
 from tailgate.pipeline.engines import choose_engine
+from tailgate.pipeline.health import health_warnings, keep_history
 from tailgate.pipeline.manifest import Frozen, finish_manifest, opening_manifest, start_manifest
 from tailgate.pipeline.options import CompareOptions, Observer, Silent
 from tailgate.pipeline.pairs import ItemSource
 from tailgate.pipeline.rounds import Stopping, answer_ahead, calibrate, run_candidate
 from tailgate.pipeline.sides import Side
-from tailgate.records import CellKey, GatePlan, PairedOutcome, RunVerdict
+from tailgate.records import CellKey, PairedOutcome, RunVerdict
 from tailgate.report.model import build_view
 from tailgate.report.render import FORMATS, file_name, render
-from tailgate.store.run_folder import RunFolder, read_manifest
+from tailgate.store.run_folder import NOISE, POSITIVE, RunFolder, read_manifest
 from tailgate.store.transcripts import Store
 from tailgate.variants.variant import resolve
 from tailgate_slices.item import SliceError
@@ -64,16 +70,17 @@ def compare_variants(options: CompareOptions, observer: Observer | None = None) 
                 folder.write_manifest(opening_manifest(options))
             frozen = _freeze(options, suite, (gate_name, gate), store, observer)
             manifest = _begin(folder, frozen, options)
-            outcomes, stopped = _run_all(frozen, options, started, observer)
-            finish_manifest(manifest, frozen, stopped, len(outcomes))
+            asked = _run_all(frozen, options, started, observer)
+            finish_manifest(manifest, frozen, asked.stopped, len(asked.outcomes), asked.controls)
             manifest["elapsed_s"] = round(time.monotonic() - started, 1)
-            return _finish(folder, manifest, frozen.plan, outcomes)
+            manifest["discovery"] = _discovery(frozen, asked, options, observer)
+            return _finish(folder, manifest, frozen, asked)
         finally:
             store.close()
 
 
 def _load_rules(options: CompareOptions) -> tuple[Suite, str, GateConfig]:
-    if not options.candidates:
+    if not options.candidates and options.controls != "only":
         raise UsageError("nothing to compare: give at least one candidate behind the baseline")
     if len(set(options.candidates)) < len(options.candidates):
         raise UsageError("a candidate is given twice; give each once")
@@ -103,7 +110,8 @@ def _freeze(
 ) -> Frozen:
     device = choose_device(options.device)
     observer.note("reading models")
-    sides = [resolve(text, device) for text in (options.baseline, *options.candidates)]
+    candidates_asked = () if options.controls == "only" else options.candidates
+    sides = [resolve(text, device) for text in (options.baseline, *candidates_asked)]
     for variant in sides[1:]:
         check_pair(sides[0], variant)
     engine = choose_engine(options.engine, sides[0].config)
@@ -156,34 +164,66 @@ def _begin(folder: RunFolder, frozen: Frozen, options: CompareOptions) -> dict[s
     return manifest
 
 
-def _run_all(
-    frozen: Frozen, options: CompareOptions, started: float, observer: Observer
-) -> tuple[list[PairedOutcome], dict[str, str]]:
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """Everything that was asked in a run, and why asking a candidate ended early, if it did."""
+
+    controls: Controls = field(default_factory=Controls)
+    outcomes: list[PairedOutcome] = field(default_factory=list)
+    stopped: dict[str, str] = field(default_factory=dict)
+
+
+def _run_all(frozen: Frozen, options: CompareOptions, started: float, observer: Observer) -> Asked:
     deadline = started + options.budget_s if options.budget_s is not None else None
     stopping = Stopping(fixed_n=options.fixed_n, fail_fast=options.fail_fast, deadline=deadline)
     source = ItemSource(seed=frozen.seed, side=frozen.baseline)
-    outcomes: list[PairedOutcome] = []
-    stopped: dict[str, str] = {}
+    asked = Asked()
     if options.residency == "one":
         answer_ahead(frozen.plan, source, observer)
         frozen.baseline.unload()
+    if options.controls != "none":
+        asked.controls = run_controls(frozen.plan, source, stopping, observer)
+    plan = with_controls(frozen.plan, asked.controls.judged(frozen.plan))
     for candidate in frozen.candidates:
-        run = run_candidate(frozen.plan, source, candidate, stopping, observer)
-        outcomes += run.outcomes
+        run = run_candidate(plan, source, candidate, stopping, observer)
+        asked.outcomes += run.outcomes
         if run.stopped:
-            stopped[candidate.variant.spec.text] = run.stopped
+            asked.stopped[candidate.variant.spec.text] = run.stopped
         candidate.unload()
-    return outcomes, stopped
+    return asked
 
 
-def _finish(folder: RunFolder, manifest: dict[str, Any], plan: GatePlan, outcomes: list[PairedOutcome]) -> Result:
-    verdict = decide_outcomes(manifest, plan, outcomes)
-    folder.write_outcomes(outcomes)
-    view = build_view(verdict, manifest, outcomes)
+def _finish(folder: RunFolder, manifest: dict[str, Any], frozen: Frozen, asked: Asked) -> Result:
+    verdict = decide_outcomes(
+        manifest, frozen.plan, OutcomeColumns.of(asked.outcomes), asked.controls.judged(frozen.plan)
+    )
+    history = frozen.baseline.store.history
+    keep_history(history, frozen, manifest["created_utc"], verdict, asked.controls.positive_cells(frozen.plan))
+    manifest["notes"] += health_warnings(history, frozen)
+    folder.write_outcomes(asked.outcomes)
+    for name, outcomes in ((NOISE, asked.controls.noise), (POSITIVE, asked.controls.positive)):
+        if outcomes:
+            folder.write_outcomes(outcomes, name)
+    view = build_view(verdict, manifest, asked.outcomes)
     for form in FORMATS:
         folder.write_text(file_name(form), render(view, form))
     folder.write_manifest(manifest)
     return Result(path=folder.path, verdict=verdict, manifest=manifest)
+
+
+def _discovery(frozen: Frozen, asked: Asked, options: CompareOptions, observer: Observer) -> dict[str, Any]:
+    """By candidate: the parts of the slices that lost most, and what fresh items say of them, where that was asked."""
+    found: dict[str, Any] = {}
+    source = ItemSource(seed=frozen.seed, side=frozen.baseline)
+    for side in frozen.candidates:
+        name = side.variant.spec.text
+        search = discover([each for each in asked.outcomes if each.candidate == name], frozen.plan.alpha)
+        found[name] = search.to_dict()
+        if options.confirm:
+            tested = confirm_parts(search.parts, frozen.plan, source, side, observer)
+            found[name]["confirmed"] = [each.to_dict() for each in tested]
+            side.unload()
+    return found
 
 
 def _run_path(options: CompareOptions) -> Path:

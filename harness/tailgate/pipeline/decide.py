@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tailgate.config import GateConfig, load_gate
 from tailgate.errors import RunFolderError
-from tailgate.gate import CellSpec, collect, decide_candidate, decide_run, plan_gate
+from tailgate.gate import (
+    CellSpec,
+    ControlFindings,
+    collect,
+    decide_candidate,
+    decide_run,
+    judge_controls,
+    plan_gate,
+    with_controls,
+)
+from tailgate.gate.columns import OutcomeColumns
 from tailgate.pipeline.manifest import plan_from_dict, specs
-from tailgate.records import CandidateVerdict, GatePlan, PairedOutcome, RunVerdict
-from tailgate.store.run_folder import read_manifest, read_outcomes
+from tailgate.records import CandidateVerdict, GatePlan, RunVerdict
+from tailgate.store.run_folder import NOISE, POSITIVE, read_columns, read_manifest
 
 
 def decide(run: Path, gate: str | Path | None = None) -> RunVerdict:
@@ -30,12 +40,23 @@ def decide(run: Path, gate: str | Path | None = None) -> RunVerdict:
     plan = plan_from_dict(manifest)
     if gate is not None:
         plan = replan(plan, load_gate(gate))
-    outcomes = read_outcomes(run)
-    if len(outcomes) != manifest.get("n_outcomes"):
+    outcomes = read_columns(run)
+    if outcomes.n != manifest.get("n_outcomes"):
         raise RunFolderError(
-            f"{run} holds {len(outcomes)} outcomes, its run wrote {manifest.get('n_outcomes')}; run it again"
+            f"{run} holds {outcomes.n} outcomes, its run wrote {manifest.get('n_outcomes')}; run it again"
         )
-    return decide_outcomes(manifest, plan, outcomes)
+    return decide_outcomes(manifest, plan, outcomes, _controls(run, manifest, plan))
+
+
+def _controls(run: Path, manifest: Mapping[str, Any], plan: GatePlan) -> ControlFindings:
+    recorded = manifest.get("controls")
+    if not isinstance(recorded, Mapping):  # runs before there were controls
+        return ControlFindings()
+    noise, positive = (
+        read_columns(run, name) if recorded.get(key) else OutcomeColumns.of(())
+        for key, name in (("noise_items", NOISE), ("positive_items", POSITIVE))
+    )
+    return judge_controls(noise, positive, plan, recorded["missing"])
 
 
 def replan(plan: GatePlan, config: GateConfig) -> GatePlan:
@@ -51,18 +72,29 @@ def replan(plan: GatePlan, config: GateConfig) -> GatePlan:
     )
 
 
-def decide_outcomes(manifest: Mapping[str, Any], plan: GatePlan, outcomes: Sequence[PairedOutcome]) -> RunVerdict:
+def decide_outcomes(
+    manifest: Mapping[str, Any], plan: GatePlan, outcomes: OutcomeColumns, controls: ControlFindings
+) -> RunVerdict:
     """Verdicts of all candidates of a run, and the run's decision: the worst of them."""
     baseline, candidates = specs(manifest)
-    verdicts = [_candidate(plan, outcomes, baseline, candidate) for candidate in candidates]
-    return decide_run(verdicts, plan)
+    plan = with_controls(plan, controls)
+    verdicts = [_candidate(plan, outcomes, baseline, candidate, controls) for candidate in candidates]
+    return decide_run(verdicts, plan, controls)
 
 
 def _candidate(
-    plan: GatePlan, outcomes: Sequence[PairedOutcome], baseline: str, candidate: Mapping[str, Any]
+    plan: GatePlan,
+    outcomes: OutcomeColumns,
+    baseline: str,
+    candidate: Mapping[str, Any],
+    controls: ControlFindings,
 ) -> CandidateVerdict:
     name = candidate["spec"]
-    rows = [outcome for outcome in outcomes if outcome.candidate == name]
     return decide_candidate(
-        collect(rows, plan), plan, candidate=name, baseline=baseline, lossless=bool(candidate.get("lossless"))
+        collect(outcomes.of_candidate(name), plan),
+        plan,
+        candidate=name,
+        baseline=baseline,
+        lossless=bool(candidate.get("lossless")),
+        noise=controls.noise,
     )

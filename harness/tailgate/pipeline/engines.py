@@ -6,6 +6,8 @@ from dataclasses import replace
 from importlib import metadata
 from typing import Any, cast
 
+from tailgate.engine.batches import BatchLimits
+from tailgate.engine.protocol import ServedModel
 from tailgate.errors import UsageError
 from tailgate.pipeline.sides import EngineChoice, EngineFactory
 
@@ -44,15 +46,25 @@ def choose_engine(name: str, config: Any) -> EngineChoice:
 
 
 def _native_engine() -> EngineChoice:
-    from tailgate.engine.native.engine import NativeEngine
+    from tailgate.engine.native.engine import NativeEngine, NativeLimits
+    from tailgate.engine.scheduler import StepLimits
 
-    return EngineChoice(name="native", version=_with_transformers(NativeEngine.version), build=NativeEngine)
+    def build_other(model: ServedModel) -> NativeEngine:
+        steps = StepLimits(tokens=384, rows=24)
+        return NativeEngine(model, NativeLimits(step=steps, reverse=True, share_prefixes=False, draft=False))
+
+    version = _with_transformers(NativeEngine.version)
+    return EngineChoice(name="native", version=version, build=NativeEngine, build_other=build_other)
 
 
 def _reference_engine() -> EngineChoice:
     from tailgate.engine.reference import ReferenceEngine
 
-    return EngineChoice(name="reference", version=_with_transformers(ReferenceEngine.version), build=ReferenceEngine)
+    def build_other(model: ServedModel) -> ReferenceEngine:
+        return ReferenceEngine(model, BatchLimits(rows=7))
+
+    version = _with_transformers(ReferenceEngine.version)
+    return EngineChoice(name="reference", version=version, build=ReferenceEngine, build_other=build_other)
 
 
 def _plugin_engine(point: metadata.EntryPoint) -> EngineChoice:

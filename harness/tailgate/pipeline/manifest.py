@@ -11,6 +11,7 @@ from typing import Any
 
 from tailgate.config import GateConfig
 from tailgate.errors import RunFolderError
+from tailgate.pipeline.control_records import NOT_ASKED, Controls
 from tailgate.pipeline.options import CompareOptions
 from tailgate.pipeline.sides import Side
 from tailgate.records import SCHEMA_VERSION, Calibration, CellKey, CellPlan, GatePlan
@@ -93,22 +94,31 @@ def start_manifest(frozen: Frozen, options: CompareOptions) -> dict[str, Any]:
             str(cell.key): asdict(cell.calibration) for cell in frozen.plan.cells if cell.calibration is not None
         },
         "counters": {},
-        "controls": "not run",
-        "notes": ["controls (A/A noise floor, positive control) were not run", *_notes(frozen)],
+        "controls": None,
+        "notes": _notes(frozen),
     }
 
 
-def finish_manifest(manifest: dict[str, Any], frozen: Frozen, stopped: Mapping[str, str], n_outcomes: int) -> None:
+def finish_manifest(
+    manifest: dict[str, Any], frozen: Frozen, stopped: Mapping[str, str], n_outcomes: int, controls: Controls
+) -> None:
     """Complete the manifest of a run that ends."""
     sides = {"baseline": frozen.baseline, **{side.variant.spec.text: side for side in frozen.candidates}}
     manifest.update(
         status="finished",
         finished_utc=utc_now(),
         n_outcomes=n_outcomes,
+        controls={
+            "noise_items": len(controls.noise),
+            "positive_items": len(controls.positive),
+            "missing": list(controls.missing),
+        },
         counters={name: side.counters for name, side in sides.items()},
         stopped_early=dict(stopped),
     )
     manifest["notes"] += [f"{name}: {reason}" for name, reason in stopped.items()]
+    if controls.missing != NOT_ASKED:
+        manifest["notes"] += [f"not run: {each}" for each in controls.missing]
 
 
 def describe(side: Side) -> dict[str, Any]:

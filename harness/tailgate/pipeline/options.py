@@ -26,7 +26,9 @@ class CompareOptions:
     max_items: int | None = None
     fixed_n: bool = False
     fail_fast: bool = False
+    confirm: bool = False
     budget_s: float | None = None
+    controls: Literal["auto", "none", "only"] = "auto"
     residency: Literal["both", "one"] = "both"
     device: str | None = None
     argv: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tailgate.gate import collect, decide_candidate, open_cells
+from tailgate.gate import collect, decide_candidate, next_cells, open_cells
 from tailgate.pipeline.options import Observer
 from tailgate.pipeline.pairs import ItemSource, answer_baseline, answer_pair, grade_transcript
 from tailgate.pipeline.sides import Side
@@ -113,19 +113,36 @@ def answer_ahead(plan: GatePlan, source: ItemSource, observer: Observer) -> None
 def _next_batch(
     plan: GatePlan, outcomes: Sequence[PairedOutcome], stopping: Stopping
 ) -> Mapping[CellKey, tuple[int, int]]:
-    asked = {cell.key: 0 for cell in plan.cells}
-    for outcome in outcomes:
-        asked[outcome.key] += 1
+    asked = _asked(plan, outcomes)
     caps = {cell.key: cell.max_items for cell in plan.cells}
     if stopping.fixed_n:
-        cells = tuple(key for key, n in asked.items() if n < caps[key])
+        cells = _undecided(plan, outcomes, stopping)
     else:
-        cells = open_cells(collect(outcomes, plan), plan)
+        cells = next_cells(collect(outcomes, plan), plan, _tokens(plan))
     return {key: (asked[key], min(asked[key] + plan.batch_items, caps[key])) for key in cells}
 
 
+def _undecided(plan: GatePlan, outcomes: Sequence[PairedOutcome], stopping: Stopping) -> tuple[CellKey, ...]:
+    if stopping.fixed_n:
+        asked = _asked(plan, outcomes)
+        return tuple(cell.key for cell in plan.cells if asked[cell.key] < cell.max_items)
+    return open_cells(collect(outcomes, plan), plan)
+
+
+def _asked(plan: GatePlan, outcomes: Sequence[PairedOutcome]) -> dict[CellKey, int]:
+    asked = {cell.key: 0 for cell in plan.cells}
+    for outcome in outcomes:
+        asked[outcome.key] += 1
+    return asked
+
+
+def _tokens(plan: GatePlan) -> dict[CellKey, int]:
+    """Declared tokens of one item of each cell, prompt and answer."""
+    return {cell.key: get_slice(cell.key.slice).min_context(cell.key.stratum) for cell in plan.cells}
+
+
 def _must_stop(plan: GatePlan, outcomes: Sequence[PairedOutcome], stopping: Stopping) -> str | None:
-    undecided = _next_batch(plan, outcomes, stopping)
+    undecided = _undecided(plan, outcomes, stopping)
     left = ", ".join(map(str, undecided))
     if undecided and stopping.deadline is not None and time.monotonic() >= stopping.deadline:
         return f"the time budget ended; undecided: {left}"

@@ -28,6 +28,7 @@ class EngineChoice:
     name: str
     version: str
     build: EngineFactory
+    build_other: EngineFactory | None = None  # the same engine in other batches and another order, for a noise floor
     note: str | None = None  # why it is not the engine that was asked for
 
 
@@ -70,6 +71,16 @@ class Side:
                 f"the weights of '{self.variant.spec.text}' are not those recorded for these files "
                 f"({loaded.facts.fingerprint[:12]} against {self._facts.fingerprint[:12]}); use a new --store"
             )
+
+    def in_other_batches(self) -> Side | None:
+        """This side as a candidate that shares its model and computes in other batches; None if its engine cannot."""
+        choice = self.engine_choice
+        if choice.build_other is None:
+            return None
+        other = replace(choice, version=f"{choice.version}+other-batches", build=choice.build_other)
+        twin = Side("candidate", self.variant, self.store, other)
+        twin._facts, twin._loaded = self.facts(), self._loaded
+        return twin
 
     def unload(self) -> None:
         """Free the model's memory; counters and facts stay."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tailgate.records import RunVerdict
-from tailgate.report.text import NOT_RECORDED, one_line, percent
+from tailgate.report.text import NOT_RECORDED, one_line, percent, points
 from tailgate.report.view import Fact, FactGroup
 
 _FINISHED = ("finished", "complete", "completed")
@@ -33,6 +33,7 @@ def fact_groups(manifest: Mapping[str, Any], verdict: RunVerdict) -> tuple[FactG
         _group("Baseline", _variant(section(manifest, "baseline"))),
         *(_group(f"Candidate {number}", facts) for number, facts in enumerate(_candidates(manifest), start=1)),
         _group("Engine", _engine(manifest)),
+        *_searches(section(manifest, "discovery")),
         _group("Work done", _work(section(manifest, "counters"))),
         _group("Software", _all(section(manifest, "versions"))),
     ]
@@ -105,6 +106,35 @@ def _candidates(manifest: Mapping[str, Any]) -> list[list[Fact]]:
 def _engine(manifest: Mapping[str, Any]) -> list[Fact]:
     rest = _pick(manifest, "device", "template_sha256", "tokenizer_sha256", "ignored_generation_config")
     return _pick(section(manifest, "engine"), "name", "version") + rest
+
+
+def _searches(found: Mapping[str, Any]) -> list[FactGroup]:
+    """The parts of slices that lost most, by candidate: a search among many, so no verdict."""
+    groups = []
+    for candidate, search in found.items():
+        if not isinstance(search, Mapping):
+            continue
+        facts = [Fact(label="parts searched", value=show(search.get("searched")))]
+        facts += [_part(each) for each in _mappings(search.get("parts"))]
+        facts += [_tested(each) for each in _mappings(search.get("confirmed"))]
+        facts += [Fact(label="attributes", value=show(", ".join(_texts(search.get("attributes")))))]
+        groups.append(_group(f"Where {one_line(str(candidate), 80)} lost most (a search, not a verdict)", facts))
+    return groups
+
+
+def _tested(found: Mapping[str, Any]) -> Fact:
+    name = f"fresh items, {found.get('slice')}: {found.get('attribute')} {found.get('value')}"
+    said = f"{show(found.get('verdict'))}: {points(found.get('delta'))} points on {show(found.get('n'))} items"
+    return Fact(label=one_line(name, 120), value=f"{said}, margin {show(found.get('margin'))}")
+
+
+def _part(part: Mapping[str, Any]) -> Fact:
+    name = f"{part.get('slice')}: {part.get('attribute')} {part.get('value')}"
+    raw, shrunk, low, high = (points(part.get(key)) for key in ("raw", "shrunk", "low", "high"))
+    return Fact(
+        label=one_line(name, 120),
+        value=f"{raw} points on {show(part.get('n'))} items; {shrunk} [{low}, {high}] after shrinkage",
+    )
 
 
 def _work(counters: Mapping[str, Any]) -> list[Fact]:

@@ -145,6 +145,70 @@ def tango_interval(wins: int, losses: int, n: int, alpha: float) -> Interval:
     return Interval(low=float(low), high=float(high))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedCounts:
+    """A 2 x 2 table of pairs: both right, the candidate alone (wins), the baseline alone (losses), neither."""
+
+    both: int
+    wins: int
+    losses: int
+    neither: int
+
+    @property
+    def n(self) -> int:
+        """All pairs."""
+        return self.both + self.wins + self.losses + self.neither
+
+
+def newcombe_interval(counts: PairedCounts, alpha: float) -> Interval:
+    """Newcombe's (1998) score interval for a paired difference of proportions, two-sided at ``1 - 2 alpha``.
+
+    Raises
+    ------
+    ValueError
+        There are no pairs.
+
+    Notes
+    -----
+    His method 10: Wilson intervals of both proportions, squared and added with the continuity-corrected correlation
+    phi of the pairs. Assumes independent pairs with 0/1 scores and n fixed beforehand.
+
+    References
+    ----------
+    Newcombe, R. (1998). Improved confidence intervals for the difference between binomial proportions based on paired
+    data. Statistics in Medicine 17, 2635-2650.
+    """
+    if counts.n < 1:
+        raise ValueError("no pairs: an interval needs at least one")
+    candidate, baseline = counts.both + counts.wins, counts.both + counts.losses
+    new, old = (_wilson(right, counts.n, alpha) for right in (candidate, baseline))
+    p_new, p_old = candidate / counts.n, baseline / counts.n
+    phi = _corrected_phi(counts)
+    below = _joined(p_new - new.low, old.high - p_old, phi)
+    above = _joined(new.high - p_new, p_old - old.low, phi)
+    return Interval(low=max(-1.0, p_new - p_old - below), high=min(1.0, p_new - p_old + above))
+
+
+def _joined(first: float, second: float, phi: float) -> float:
+    return sqrt(max(first**2 - 2 * phi * first * second + second**2, 0.0))
+
+
+def _wilson(right: int, n: int, alpha: float) -> Interval:
+    z = normal_quantile(1 - alpha)
+    middle, spread = 2 * right + z**2, z * sqrt(z**2 + 4 * right * (1 - right / n))
+    return Interval(low=(middle - spread) / (2 * (n + z**2)), high=(middle + spread) / (2 * (n + z**2)))
+
+
+def _corrected_phi(counts: PairedCounts) -> float:
+    candidate, baseline = counts.both + counts.wins, counts.both + counts.losses
+    margins = candidate * (counts.n - candidate) * baseline * (counts.n - baseline)
+    product = counts.both * counts.neither - counts.wins * counts.losses
+    if margins == 0:
+        return 0.0
+    corrected = max(product - counts.n / 2, 0.0) if product > 0 else float(product)
+    return corrected / sqrt(margins)
+
+
 def mcnemar_exact_p(wins: int, losses: int) -> float:
     """Exact two-sided McNemar p-value: are wins and losses equally likely among the discordant pairs?
 

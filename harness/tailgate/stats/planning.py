@@ -7,7 +7,7 @@ from math import ceil
 
 import numpy as np
 
-from tailgate.stats.eprocess import LOG_WEIGHTS_J, Floats, Units, log_growth
+from tailgate.stats.eprocess import LOG_WEIGHTS_J, Floats, Units, log_e_fail, log_e_pass, log_growth
 from tailgate.stats.intervals import log_bar
 
 FARTHEST = 10_000_000  # a verdict beyond so many units is no plan
@@ -139,3 +139,59 @@ def _first_crossing(growth_J: Floats, bar: float, enough: int) -> int:
         else:
             low = middle
     return high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictChances:
+    """How often a cell ends in each verdict, from `runs` simulated cells, and the median items it took."""
+
+    passed: float
+    regression: float
+    inconclusive: float
+    median_items: int
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellRules:
+    """What decides a cell: its margin, error rates, cap, and how many items come between two looks."""
+
+    margin: float
+    alpha_pass: float
+    alpha_fail: float
+    max_items: int
+    batch_items: int
+    min_items: int = 1
+
+
+def verdict_chances(rates: FlipRates, rules: CellRules, runs: int, rng: np.random.Generator) -> VerdictChances:
+    """Chance of each verdict for one cell whose items flip at the given rates, by simulation.
+
+    Notes
+    -----
+    Assumes independent items scored 0 or 1. A regression takes ``rules.alpha_fail``: with ``alpha / K`` for one of K
+    cells the chance is a lower bound of what closed testing gives. A pass is taken before a regression where one batch
+    reaches both, which no real cell does (the two nulls cover each other). The Monte Carlo standard error of a chance
+    p is ``sqrt(p (1 - p) / runs)``.
+    """
+    looks = np.append(np.arange(rules.batch_items, rules.max_items, rules.batch_items), rules.max_items)
+    looks = looks[looks >= rules.min_items] if (looks >= rules.min_items).any() else looks[-1:]
+    flips = rng.choice([-1, 0, 1], size=(runs, rules.max_items), p=[rates.loss, _tie(rates), rates.win])
+    wins, losses = (np.cumsum(flips == sign, axis=1)[:, looks - 1] for sign in (1, -1))
+    ties = looks - wins - losses
+    passed = log_e_pass(wins, ties, losses, rules.margin) >= log_bar(rules.alpha_pass)
+    failed = log_e_fail(wins, ties, losses, rules.margin) >= log_bar(rules.alpha_fail)
+    last = looks.size
+    first_pass, first_fail = (np.where(hit.any(axis=1), hit.argmax(axis=1), last) for hit in (passed, failed))
+    ends = np.minimum(np.minimum(first_pass, first_fail), last - 1)
+    return VerdictChances(
+        passed=float(np.mean((first_pass <= first_fail) & (first_pass < last))),
+        regression=float(np.mean(first_fail < first_pass)),
+        inconclusive=float(np.mean((first_pass == last) & (first_fail == last))),
+        median_items=int(np.median(looks[ends])),
+        runs=runs,
+    )
+
+
+def _tie(rates: FlipRates) -> float:
+    return max(0.0, 1.0 - rates.win - rates.loss)

@@ -30,6 +30,24 @@ MIGRATIONS: tuple[str, ...] = (
         stats BLOB NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE cell_history (
+        run TEXT NOT NULL,
+        created_utc TEXT NOT NULL,
+        baseline TEXT NOT NULL,
+        candidate TEXT NOT NULL,
+        is_control INTEGER NOT NULL,
+        slice TEXT NOT NULL,
+        slice_version TEXT NOT NULL,
+        stratum TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        flips INTEGER NOT NULL,
+        baseline_score REAL NOT NULL,
+        log_e_fail REAL NOT NULL,
+        PRIMARY KEY (run, candidate, slice, stratum)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX cell_history_by_cell ON cell_history (baseline, slice, stratum, created_utc);
+    """,
 )
 
 

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from tailgate.errors import OutputError, RunFolderError, TailgateError
+from tailgate.gate.columns import Labels, OutcomeColumns
 from tailgate.records import SCHEMA_VERSION, PairedOutcome
 from tailgate.store.files import write_atomically, write_text
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MANIFEST, OUTCOMES, VERDICT, LOCK = "manifest.json", "outcomes.parquet", "verdict.json", ".lock"
+NOISE, POSITIVE = "noise.parquet", "positive.parquet"  # outcomes of the controls
 
 
 class RunFolder:
@@ -65,12 +67,12 @@ class RunFolder:
         """Write manifest.json."""
         write_text(self.path / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
-    def write_outcomes(self, outcomes: Sequence[PairedOutcome]) -> None:
-        """Write outcomes.parquet, one row per item and candidate."""
+    def write_outcomes(self, outcomes: Sequence[PairedOutcome], name: str = OUTCOMES) -> None:
+        """Write outcomes.parquet, one row per item and candidate, or the outcomes of a control."""
         import pyarrow.parquet as pq
 
         table = outcomes_to_table(outcomes)
-        write_atomically(self.path / OUTCOMES, lambda path: pq.write_table(table, path, compression="zstd"))
+        write_atomically(self.path / name, lambda path: pq.write_table(table, path, compression="zstd"))
 
     def write_text(self, name: str, text: str) -> None:
         """Write one of the reports."""
@@ -92,22 +94,51 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return _read_json(path / MANIFEST)
 
 
-def read_outcomes(path: Path) -> list[PairedOutcome]:
-    """Read the paired outcomes of a finished run."""
+def read_outcomes(path: Path, name: str = OUTCOMES) -> list[PairedOutcome]:
+    """Read the paired outcomes of a finished run, or those of a control."""
+    table = _read_table(path, name, None)
+    return [PairedOutcome(**row) for row in table.to_pylist()]
+
+
+def _read_table(path: Path, name: str, columns: Sequence[str] | None) -> pa.Table:
+    """Some columns of an outcomes file; None: all that a record has and the file holds."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    file = path / OUTCOMES
+    file = path / name
     if not file.is_file():
-        raise RunFolderError(f"{path} holds no {OUTCOMES}: the run did not finish; continue it with --resume {path}")
+        raise RunFolderError(f"{path} holds no {name}: the run did not finish; continue it with --resume {path}")
     try:
-        written = set(pq.read_schema(file).names)
-        names = [each.name for each in fields(PairedOutcome) if each.name in written or each.default is MISSING]
-        table = pq.read_table(file, columns=names)
+        with pq.ParquetFile(file) as opened:
+            written = set(opened.schema_arrow.names)
+            known = [each.name for each in fields(PairedOutcome) if each.name in written or each.default is MISSING]
+            wanted = known if columns is None else list(columns)
+            if missing := [each for each in wanted if each not in written]:
+                raise RunFolderError(f"cannot read {file}: it has no column {missing[0]}; run the comparison again")
+            return opened.read(columns=wanted)
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
         first = str(error).splitlines()[0]
         raise RunFolderError(f"cannot read {file}: {first}; run the comparison again") from error
-    return [PairedOutcome(**row) for row in table.to_pylist()]
+
+
+def read_columns(path: Path, name: str = OUTCOMES) -> OutcomeColumns:
+    """Read what a decision needs of a run's outcomes, or of a control's: no texts.
+
+    Raises
+    ------
+    RunFolderError
+        There are none, or the file is damaged.
+    """
+    table = _read_table(path, name, ("item_id", "index", *OutcomeColumns.LABELS, *OutcomeColumns.NUMBERS))
+    columns: dict[str, Any] = {each: _labels(table[each]) for each in OutcomeColumns.LABELS}
+    columns |= {each: table[each].to_numpy().astype(float) for each in OutcomeColumns.NUMBERS}
+    return OutcomeColumns(item_id=tuple(table["item_id"].to_pylist()), index=table["index"].to_numpy(), **columns)
+
+
+def _labels(column: pa.ChunkedArray) -> Labels:
+    encoded = column.combine_chunks().dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype("int64")
+    return Labels(codes=codes, names=tuple(encoded.dictionary.to_pylist()))
 
 
 def read_verdict(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tailgate.errors import OutputError
 from tailgate.records import FinishReason
+from tailgate.store.history import History
 from tailgate.store.migrations import migrate
 
 FILE_NAME = "tailgate.sqlite"
@@ -66,6 +67,11 @@ class Store:
         except (OSError, sqlite3.Error) as error:
             raise OutputError(f"cannot use the store {folder}: {error}; choose another with --store DIR") from error
         self.folder = folder
+
+    @property
+    def history(self) -> History:
+        """What earlier runs showed of every cell."""
+        return History(self._connection)
 
     def close(self) -> None:
         """Close the database."""

@@ -62,7 +62,8 @@ def compare(monkeypatch, tmp_path, model):
     def run(candidate=echo, *, out="run", baseline=echo, interrupt_after=None, specs=None, **options):
         engine = toy.fake_engine(baseline, candidate, interrupt_after)
         monkeypatch.setattr(job, "choose_engine", lambda name, config: engine)
-        asked = {"suite": str(tmp_path / "suite.toml"), "out": tmp_path / out, "store": tmp_path / "store", **options}
+        asked = {"suite": str(tmp_path / "suite.toml"), "out": tmp_path / out, "store": tmp_path / "store"}
+        asked |= {"controls": "none", **options}
         if "resume" in asked:
             asked["out"] = None
         return job.compare_variants(CompareOptions(baseline=model, candidates=specs or (f"{model}@rtn",), **asked))
@@ -357,7 +358,7 @@ def test_manifest_says_what_ran(compare, model):
     assert manifest["candidates"][0]["method"] == "rtn"
     assert manifest["candidates"][0]["options"] == {"bits": 4, "group": 64, "sym": True}
     assert manifest["versions"]["torch"].startswith("2.13.0")
-    assert any("were not run" in note for note in manifest["notes"])
+    assert manifest["controls"] == {"noise_items": 0, "positive_items": 0, "missing": ["controls"]}
 
 
 def test_time_is_in_the_manifest_and_not_in_the_verdict(compare):

@@ -9,10 +9,12 @@ from statsmodels.stats.proportion import proportion_confint
 
 from tailgate.stats.eprocess import item_units, log_e_fail, log_e_pass
 from tailgate.stats.intervals import (
+    PairedCounts,
     clopper_pearson,
     count_intervals,
     log_bar,
     mcnemar_exact_p,
+    newcombe_interval,
     normal_quantile,
     tango_interval,
     tango_statistic,
@@ -144,3 +146,40 @@ def test_clopper_pearson_equals_statsmodels_on_both_sides(successes, n, alpha):
 def test_clopper_pearson_of_impossible_counts_is_an_error(successes, n):
     with pytest.raises(ValueError, match="proportion"):
         clopper_pearson(successes, n, 0.05)
+
+
+def test_newcombe_without_correlation_joins_the_wilson_intervals_of_an_outside_source():
+    # phi is 0 here: 25 of 50 right on both sides, 12.5 expected together and 13 seen, within the correction.
+    counts = PairedCounts(both=13, wins=12, losses=12, neither=13)
+    low, high = proportion_confint(25, 50, alpha=0.1, method="wilson")
+    half = np.sqrt((0.5 - low) ** 2 + (high - 0.5) ** 2)
+    found = newcombe_interval(counts, 0.05)
+    assert (found.low, found.high) == (pytest.approx(-half), pytest.approx(half))
+
+
+def test_newcombe_of_perfectly_tied_pairs_is_narrower_than_of_unrelated_ones():
+    tied = newcombe_interval(PairedCounts(both=50, wins=0, losses=0, neither=50), 0.05)
+    unrelated = newcombe_interval(PairedCounts(both=25, wins=25, losses=25, neither=25), 0.05)
+    assert tied.high - tied.low < 0.5 * (unrelated.high - unrelated.low)
+
+
+def test_newcombe_exchanging_the_sides_mirrors_the_interval():
+    one = newcombe_interval(PairedCounts(both=60, wins=12, losses=3, neither=25), 0.05)
+    other = newcombe_interval(PairedCounts(both=60, wins=3, losses=12, neither=25), 0.05)
+    assert (one.low, one.high) == (pytest.approx(-other.high), pytest.approx(-other.low))
+
+
+@pytest.mark.parametrize("delta", [0.0, -0.05])
+def test_newcombe_covers_about_as_promised(delta):
+    rng = np.random.default_rng(3)
+    shares = [0.6, (0.2 + delta) / 2, (0.2 - delta) / 2, 0.2]
+    tables = rng.multinomial(150, shares, size=1500).tolist()
+    found = [newcombe_interval(PairedCounts(both=a, wins=b, losses=c, neither=d), 0.05) for a, b, c, d in tables]
+    covered = np.mean([each.low <= delta <= each.high for each in found])
+    assert covered > 0.90 - 3 * np.sqrt(0.09 / 1500)
+    assert covered < 0.95
+
+
+def test_newcombe_without_pairs_is_an_error():
+    with pytest.raises(ValueError, match="no pairs"):
+        newcombe_interval(PairedCounts(both=0, wins=0, losses=0, neither=0), 0.05)

@@ -9,6 +9,7 @@ from tailgate.stats.clusters import cluster_units
 from tailgate.stats.eprocess import item_units, log_e_pass
 from tailgate.stats.intervals import log_bar
 from tailgate.stats.planning import (
+    CellRules,
     FlipRates,
     detectable_loss,
     fewest_units,
@@ -16,6 +17,7 @@ from tailgate.stats.planning import (
     items_to_fail,
     items_to_pass,
     units_to_pass,
+    verdict_chances,
 )
 
 
@@ -99,3 +101,40 @@ def test_flip_rates_that_cannot_be_are_an_error(delta, discordance):
 def test_flip_rates_below_zero_are_an_error():
     with pytest.raises(ValueError, match="win rate"):
         FlipRates(win=-0.1, loss=0.2)
+
+
+RULES = CellRules(margin=0.05, alpha_pass=0.05, alpha_fail=0.05 / 8, max_items=1000, batch_items=20, min_items=20)
+
+
+def chances(delta, discordance, rules=RULES, runs=400):
+    return verdict_chances(flip_rates(delta=delta, discordance=discordance), rules, runs, np.random.default_rng(0))
+
+
+def test_an_equal_candidate_passes_after_the_published_median():
+    found = chances(0.0, 0.05)
+    assert found.passed > 0.97
+    assert 180 <= found.median_items <= 260  # published: 220, looking every 10 items
+
+
+def test_a_lossy_candidate_is_blocked_after_the_published_median():
+    found = chances(-0.30, 0.35)
+    assert found.regression > 0.99
+    assert 40 <= found.median_items <= 80  # published: 60
+
+
+def test_a_candidate_at_its_margin_gets_neither_verdict_often():
+    found = chances(-0.05, 0.10)
+    assert found.passed < 0.05 + 3 * (0.05 * 0.95 / 400) ** 0.5
+    assert found.regression < 0.05
+    assert found.passed + found.regression + found.inconclusive == pytest.approx(1.0)
+
+
+def test_a_cap_below_the_fewest_items_leaves_every_cell_undecided():
+    found = chances(0.0, 0.0, CellRules(margin=0.05, alpha_pass=0.05, alpha_fail=0.01, max_items=60, batch_items=20))
+    assert (found.inconclusive, found.median_items) == (1.0, 60)
+
+
+def test_a_stricter_correction_blocks_less_often():
+    strict = CellRules(margin=0.05, alpha_pass=0.05, alpha_fail=1e-6, max_items=200, batch_items=20)
+    loose = CellRules(margin=0.05, alpha_pass=0.05, alpha_fail=0.05, max_items=200, batch_items=20)
+    assert chances(-0.15, 0.2, strict).regression < chances(-0.15, 0.2, loose).regression

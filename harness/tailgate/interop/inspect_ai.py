@@ -1,0 +1,103 @@
+"""Inspect: `.eval` archives and JSON logs, one row per sample and epoch."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tailgate.errors import ConfigError, IntegrityError
+from tailgate.interop.files import as_object, field, parse
+from tailgate.interop.rows import LogRow
+
+LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}  # correct, partial, incorrect, no answer
+LARGEST_SAMPLE = 64 << 20  # bytes unpacked: a log holds text, and an archive may claim anything
+
+
+def read_inspect(path: Path, metric: str | None = None) -> list[LogRow]:
+    """Rows of a log; the task is the slice. Epochs of one sample are a cluster.
+
+    Parameters
+    ----------
+    metric : str, optional
+        The scorer whose value is the score; without it the only one there is.
+
+    Raises
+    ------
+    ConfigError
+        The file is no Inspect log, or its samples have several scorers and none was named.
+    IntegrityError
+        A sample ended in an error or was not scored.
+    """
+    task, samples = _read(path)
+    found = list(samples)
+    epochs = max((int(sample.get("epoch", 1)) for _, sample in found), default=1)
+    return [_row(sample, task, metric, epochs, where) for where, sample in found]
+
+
+def _read(path: Path) -> tuple[str, Iterator[tuple[str, dict[str, Any]]]]:
+    if not path.is_file():
+        raise ConfigError(f"no Inspect log {path}; give an .eval or .json file")
+    if zipfile.is_zipfile(path):
+        header = as_object(parse(_member(path, "header.json"), f"{path}:header.json"), f"{path}:header.json")
+        return _task(header, path), _archived(path)
+    try:
+        log = as_object(parse(path.read_bytes(), str(path)), str(path))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    samples = field(log, "samples", str(path)) or []
+    return _task(log, path), ((f"{path}:samples[{i}]", as_object(s, str(path))) for i, s in enumerate(samples))
+
+
+def _task(header: Mapping[str, Any], path: Path) -> str:
+    return str(field(as_object(field(header, "eval", str(path)), str(path)), "task", str(path)))
+
+
+def _archived(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    with zipfile.ZipFile(path) as archive:
+        names = sorted(n for n in archive.namelist() if n.startswith("samples/") and n.endswith(".json"))
+    for name in names:
+        where = f"{path}:{name}"
+        yield where, as_object(parse(_member(path, name), where), where)
+
+
+def _member(path: Path, name: str) -> bytes:
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(name) as file:
+            data = file.read(LARGEST_SAMPLE + 1)
+    except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise ConfigError(f"cannot read {name} in {path}: {error}; convert the log to JSON with inspect") from error
+    if len(data) > LARGEST_SAMPLE:
+        raise ConfigError(f"{name} in {path} is larger than {LARGEST_SAMPLE >> 20} MiB; is it a log of Inspect?")
+    return data
+
+
+def _row(sample: Mapping[str, Any], task: str, metric: str | None, epochs: int, where: str) -> LogRow:
+    name, epoch = str(field(sample, "id", where)), int(sample.get("epoch", 1))
+    item = f"{task}/{name}/{epoch}" if epochs > 1 else f"{task}/{name}"
+    if sample.get("error"):
+        raise IntegrityError(f"item '{item}' ended in an error; run it again before comparing")
+    return LogRow(
+        id=item,
+        slice=task,
+        score=_score(sample, metric, item, where),
+        cluster=name if epochs > 1 else None,
+        text=str(as_object(sample.get("output") or {}, where).get("completion", "")),
+        asked=sample["input"] if isinstance(sample.get("input"), str) else None,
+    )
+
+
+def _score(sample: Mapping[str, Any], metric: str | None, item: str, where: str) -> float:
+    scores = sample.get("scores")
+    if not scores:
+        raise IntegrityError(f"item '{item}' was not scored; score the log before comparing")
+    if metric is None and len(scores) > 1:
+        raise ConfigError(f"{where} has the scorers {', '.join(scores)}; name one with --metric")
+    scorer = metric or next(iter(scores))
+    value = field(as_object(field(scores, scorer, where), where), "value", where)
+    if isinstance(value, str) and value in LETTERS:
+        return LETTERS[value]
+    if isinstance(value, (bool, int, float)):
+        return float(value)
+    raise ConfigError(f"{where}: scorer '{scorer}' gave {value!r:.80}; only numbers and C, P, I, N can be compared")
