@@ -9,6 +9,7 @@ import numpy as np
 from tailgate.gate.evidence import CellData, open_cells
 from tailgate.records import CellKey, CellPlan, GatePlan
 from tailgate.stats.allocation import CellCounts, growth_per_token
+from tailgate.stats.eprocess import Floats
 
 ROUND_CELLS = 8  # cells asked together: their items share forward passes (docs/adr/0007)
 
@@ -36,14 +37,11 @@ def rank_cells(
     """Cells by expected growth per token, best first."""
     if not cells:
         return []
-    empty = CellData()
-    found = [data.get(cell.key, empty).differences for cell in cells]
-    wins = np.array([each[each > 0].sum() for each in found])
-    losses = np.array([-each[each < 0].sum() for each in found])
+    sizes, wins, losses = _sums([data[cell.key] if cell.key in data else CellData() for cell in cells])
     rates = growth_per_token(
         CellCounts(
             wins=wins,
-            ties=np.array([each.size for each in found]) - wins - losses,
+            ties=sizes - wins - losses,
             losses=losses,
             margins=np.array([cell.margin for cell in cells]),
             can_pass=np.array([cell.informative for cell in cells]),
@@ -51,3 +49,14 @@ def rank_cells(
         )
     )
     return [cells[index] for index in np.argsort(-rates, kind="stable")]
+
+
+def _sums(found: Sequence[CellData]) -> tuple[Floats, Floats, Floats]:
+    """Items, gains and losses of each cell."""
+    sizes = np.array([cell.baseline.size for cell in found])
+    differences = np.concatenate([cell.candidate for cell in found]) - np.concatenate([cell.baseline for cell in found])
+    # A running sum, cut at the ends of the cells: empty cells need no care.
+    ends = np.cumsum(sizes)
+    totals = [np.append(0.0, np.cumsum(np.maximum(sign * differences, 0.0)))[ends] for sign in (1.0, -1.0)]
+    gains, losses = (np.diff(total, prepend=0.0) for total in totals)
+    return sizes.astype(np.float64), gains, losses

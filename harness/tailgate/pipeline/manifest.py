@@ -7,17 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tailgate.config import GateConfig
 from tailgate.errors import RunFolderError
 from tailgate.pipeline.control_records import NOT_ASKED, Controls
 from tailgate.pipeline.options import CompareOptions
-from tailgate.pipeline.sides import Side
 from tailgate.records import SCHEMA_VERSION, Calibration, CellKey, CellPlan, GatePlan
 from tailgate.variants.fingerprint import hash_json
 from tailgate_slices.registry import get_slice
 from tailgate_slices.suites import Suite
+
+if TYPE_CHECKING:
+    from tailgate.pipeline.sides import Side
 
 PACKAGES = (
     "tailgate", "torch", "transformers", "tokenizers", "accelerate", "bitsandbytes", "gguf", "numpy", "scipy", "babel",

@@ -55,9 +55,9 @@ def time_uniform_interval(units: Units, alpha: float) -> Interval:
     Howard, S. et al. (2021). Time-uniform, nonparametric, nonasymptotic confidence sequences. Ann. Statist. 49(2).
     """
     bar = log_bar(alpha)
-    low = _largest_rejected(lambda d0: units_log_e_pass(units, -d0) >= bar, ())
-    high = -_largest_rejected(lambda d0: units_log_e_fail(units, d0) >= bar, ())
-    return Interval(low=float(low), high=float(high))
+    low = _last_rejected(lambda d0: units_log_e_pass(units, -d0) >= bar)
+    high = -_last_rejected(lambda d0: units_log_e_fail(units, d0) >= bar)
+    return Interval(low=low, high=high)
 
 
 def count_intervals(wins: ArrayLike, ties: ArrayLike, losses: ArrayLike, alpha: float) -> IntervalArray:
@@ -74,6 +74,33 @@ def log_bar(alpha: float) -> float:
     if not 0 < alpha < 1:
         raise ValueError(f"alpha {alpha} lies outside (0, 1)")
     return float(-np.log(alpha))
+
+
+def _last_rejected(rejects: Callable[[Floats], NDArray[np.bool_]]) -> float:
+    """:func:`_largest_rejected` for one number: a bracket is cut into 64 parts at once, down to neighbouring floats."""
+    low, high = -1.0, 1.0
+    while (inner := _between(low, high)).size:
+        rejected = rejects(inner)
+        first_kept = inner.size if rejected.all() else int(np.argmin(rejected))
+        low, high = (
+            float(inner[first_kept - 1]) if first_kept else low,
+            float(inner[first_kept]) if first_kept < inner.size else high,
+        )
+    return high if low > -1.0 else -1.0
+
+
+def _halved(rejects: Callable[[float], bool]) -> float:
+    """:func:`_last_rejected` of a function of one number."""
+    low, high = -1.0, 1.0
+    while low < (middle := 0.5 * (low + high)) < high:
+        low, high = (middle, high) if rejects(middle) else (low, middle)
+    return high if low > -1.0 else -1.0
+
+
+def _between(low: float, high: float) -> Floats:
+    inner = low + (high - low) * np.arange(1, 64) / 64
+    found: Floats = inner[(low < inner) & (inner < high)]
+    return found
 
 
 def _largest_rejected(rejects: Callable[[Floats], NDArray[np.bool_]], shape: tuple[int, ...]) -> Floats:
@@ -140,9 +167,9 @@ def tango_interval(wins: int, losses: int, n: int, alpha: float) -> Interval:
     if n < 1:
         raise ValueError("no pairs: an interval needs at least one")
     z = normal_quantile(1 - alpha)
-    low = _largest_rejected(lambda d0: np.asarray(tango_statistic(wins, losses, n, float(d0)) >= z), ())
-    high = -_largest_rejected(lambda d0: np.asarray(tango_statistic(losses, wins, n, float(d0)) >= z), ())
-    return Interval(low=float(low), high=float(high))
+    low = _halved(lambda d0: tango_statistic(wins, losses, n, d0) >= z)
+    high = -_halved(lambda d0: tango_statistic(losses, wins, n, d0) >= z)
+    return Interval(low=low, high=high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
