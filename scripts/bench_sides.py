@@ -28,11 +28,10 @@ def serve_native(folder: str, spec: str | None) -> Any:
     )  # fmt: skip
 
 
-def rss_mib() -> int:
-    """Peak memory of this process so far."""
-    import resource
-
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+def memory_mib(what: str = "VmHWM") -> int:
+    """Peak memory of this process so far, or with `VmRSS` what it holds now. (`ru_maxrss` would count the parent's.)"""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return round(int(next(line for line in lines if line.startswith(what)).split()[1]) / 1024)
 
 
 def watch_steps(engine: Any) -> dict[str, int]:
@@ -76,19 +75,34 @@ def decoding(engine: Any, task: dict[str, Any]) -> dict[str, Any]:
     """Time, answers, memory and the sizes of all passes of a task."""
     from dataclasses import asdict
 
-    loaded_mib = rss_mib()
     list(engine.generate(as_requests({"requests": WARM_UP})))
     steps = watch_steps(engine)
     requests = as_requests(task)
     seconds, batches = timed(lambda: list(engine.generate(requests)))
     tokens = {each.key: list(each.tokens) for batch in batches for each in batch}
-    memory = {"loaded_mib": loaded_mib, "peak_mib": rss_mib(), "kv_budget_mib": kv_budget_mib(engine)}
-    return {"seconds": seconds, "tokens": tokens, "steps": steps, "memory": memory, "counters": asdict(engine.counters)}
+    return {"seconds": seconds, "tokens": tokens, "steps": steps, "counters": asdict(engine.counters)}
 
 
-def kv_budget_mib(engine: Any) -> int:
-    """Key-values that the engine may keep."""
-    return round(engine.kv_bytes / 2**20)
+def native_memory(task: dict[str, Any]) -> dict[str, Any]:
+    """Peak memory of our own core while it answers, above what the imports alone take."""
+    import torch
+    import transformers  # noqa: F401  # counted among the imports
+
+    import tailgate.engine.native.engine
+    import tailgate.variants.load  # noqa: F401
+
+    imports = memory_mib("VmRSS")
+    engine = serve_native(task["folder"], task.get("spec"))
+    weights = sum(p.numel() * p.element_size() for p in engine.model.module.parameters())
+    seconds, _ = timed(lambda: list(engine.generate(as_requests(task))))
+    return {
+        "seconds": seconds,
+        "threads": torch.get_num_threads(),
+        "imports_mib": imports,
+        "weights_mib": round(weights / 2**20),
+        "kv_budget_mib": round(engine.kv_bytes / 2**20),
+        "peak_mib": memory_mib(),
+    }
 
 
 def native_verify(task: dict[str, Any]) -> dict[str, Any]:
@@ -241,8 +255,8 @@ def lm_eval_score(task: dict[str, Any]) -> dict[str, Any]:
 
 SIDES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "native_generate": native_generate, "native_plain": native_plain, "native_verify": native_verify,
-    "native_score": native_score, "generate": hf_generate, "generate_batch": hf_generate_batch,
-    "vllm": vllm_generate, "lm_eval": lm_eval_score,
+    "native_score": native_score, "native_memory": native_memory,
+    "generate": hf_generate, "generate_batch": hf_generate_batch, "vllm": vllm_generate, "lm_eval": lm_eval_score,
 }  # fmt: skip
 
 
