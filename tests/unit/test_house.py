@@ -1,5 +1,6 @@
 """The house itself: what the README says stands is what stands."""
 
+import json
 import re
 import runpy
 import tomllib
@@ -64,6 +65,12 @@ def test_readme_excerpt_is_the_published_run(repo_root):
     name, candidate = re.search(r"<!-- excerpt (\S+) (\S+) -->", readme).groups()
     verdict = load((repo_root / "results" / name / "verdict.json").read_text())
     assert runpy.run_path(str(repo_root / "scripts/publish_run.py"))["excerpt"](name, candidate, verdict) in readme
+
+
+def test_readme_speed_table_is_what_was_measured(repo_root):
+    found = json.loads((repo_root / "results/bench/engine.json").read_text())
+    block = runpy.run_path(str(repo_root / "scripts/speed_table.py"))["block"]
+    assert block(found) in (repo_root / "README.md").read_text()
 
 
 def test_readme_names_the_two_commands(repo_root):

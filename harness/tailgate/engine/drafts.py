@@ -66,6 +66,9 @@ class Drafter:
     """Continues an answer as the text does that shares its longest suffix.
 
     Texts are `told`, the baseline's answer; the sequence's own `prompt` and answer; `others`, answers to other items.
+    A draft that is sure (a long suffix, or a draft before it that was all right) may be as long as it likes; any other
+    keeps to the rows that cost next to nothing.
+
     Length and demands follow the luck of the last draft: what was all right is doubled, what was cut goes one token
     beyond what was accepted, and after a draft of which nothing was right a longer suffix is asked for.
     """
@@ -78,18 +81,23 @@ class Drafter:
     least_suffix: int = 1
     _own: Text | None = None
     _answered: int = 0
+    _all_right: bool = False
 
     MOST_DEMANDING = 5
+    SURE_SUFFIX = 6
 
-    def propose(self, answer: Sequence[int], room: int) -> tuple[int, ...]:
-        """At most `room` tokens that may follow `answer`; none where too little matches."""
+    def propose(self, answer: Sequence[int], room: int, spare: int | None = None) -> tuple[int, ...]:
+        """At most `room` tokens that may follow `answer`, `spare` unless they are sure; none if too little matches."""
         if not answer or room < 1:
             return ()
         matches = [realign(answer, self.told), self._grown(answer).find(answer)]
         if self.others is not None:
             matches.append(self.others.find(answer))
         best = max(matches, key=lambda match: match.suffix)
-        return best.draft(min(self.length, room)) if best.suffix >= self.least_suffix else ()
+        if best.suffix < self.least_suffix:
+            return ()
+        sure = self._all_right or best.suffix >= self.SURE_SUFFIX
+        return best.draft(min(self.length, room if sure or spare is None else min(room, spare)))
 
     def _grown(self, answer: Sequence[int]) -> Text:
         if self._own is None:
@@ -103,6 +111,7 @@ class Drafter:
         """Adapt to how much of the last draft was right."""
         if not proposed:
             return
+        self._all_right = accepted == proposed
         self.length = min(self.longest, 2 * accepted if accepted == proposed else accepted + 1)
         self.least_suffix = (
             max(1, self.least_suffix - 1) if accepted else min(self.MOST_DEMANDING, self.least_suffix + 1)

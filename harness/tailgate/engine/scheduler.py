@@ -19,13 +19,15 @@ from tailgate.errors import SetupError
 class StepLimits:
     """Bounds of one forward pass.
 
-    `tokens` packed into it, at most `rows` sequences under way at once. A shared beginning shorter than `copy_below`
-    tokens is copied to each reader, a longer one is read in place: a copy keeps a sequence in one piece.
+    `tokens` packed into it, at most `rows` sequences under way at once. Up to `cheap_rows` a pass takes about as long
+    as with one row: guesses are free there, and made beyond only where they are sure. A shared beginning shorter than
+    `copy_below` tokens is copied to each reader, a longer one is read in place: a copy keeps a sequence in one piece.
     """
 
     tokens: int = 1024
     rows: int = 64
     copy_below: int = 256
+    cheap_rows: int = 16
 
     LEAST_TOKENS = 16
 
@@ -60,6 +62,7 @@ class Scheduler:
     shared: list[LiveSequence] = field(default_factory=list)  # computed beginnings that others still wait for
     token_budget: int = 0
     _admissions: int = 0
+    _spare: int = 0
 
     def __post_init__(self) -> None:
         self.token_budget = self.limits.tokens
@@ -95,6 +98,7 @@ class Scheduler:
         copies: list[Copy] = []
         spans: list[Span] = []
         left = self.token_budget
+        self._spare = self._spare_guesses()
         for sequence in sorted(self.running, key=lambda each: not each.decodes):
             if left > 0 and sequence in self.running and (span := self._span(sequence, left, spans)):
                 spans.append(span)
@@ -106,6 +110,12 @@ class Scheduler:
         if not spans:
             raise SetupError("no sequence fits into the key-value budget; raise the budget")
         return Step(copies=tuple(copies), spans=tuple(spans))
+
+    def _spare_guesses(self) -> int:
+        """Guesses for each sequence that decodes which the next pass computes at next to no cost."""
+        decoding = sum(each.decodes for each in self.running)
+        alone = decoding == len(self.running) and not self.waiting
+        return max(0, self.limits.cheap_rows // decoding - 1) if decoding and alone else 0
 
     def advance(self, span: Span, rows: Sequence[Row]) -> list[Row]:
         """Take in the rows of a span; returns those that decided tokens of an answer."""
@@ -130,7 +140,7 @@ class Scheduler:
         return True
 
     def _span(self, sequence: LiveSequence, room: int, planned: Sequence[Span]) -> Span | None:
-        span = sequence.next_span(room)
+        span = sequence.next_span(room, self._spare)
         while not self._cover(sequence, span.start + len(span.tokens)):
             if not self._make_room(sequence, planned):
                 return None

@@ -97,9 +97,9 @@ class LiveSequence:
             return self.tokens + list(self.forced)
         return self.tokens + list(self.draft)
 
-    def next_span(self, room: int) -> Span:
-        """The next tokens to feed, at most `room`."""
-        self.draft = self._propose(room) if self.decodes else ()
+    def next_span(self, room: int, spare: int | None = None) -> Span:
+        """The next tokens to feed, at most `room`, with at most `spare` guesses that are not sure."""
+        self.draft = self._propose(room, spare) if self.decodes else ()
         stream = self.stream()
         stop = min(len(stream), self.computed + room)
         return Span(
@@ -110,9 +110,9 @@ class LiveSequence:
             drafted=len(self.draft),
         )
 
-    def _propose(self, room: int) -> tuple[int, ...]:
+    def _propose(self, room: int, spare: int | None) -> tuple[int, ...]:
         left = min(room, self.budget - len(self.answer)) - 1
-        return self.drafter.propose(self.answer, left) if self.drafter else ()
+        return self.drafter.propose(self.answer, left, spare) if self.drafter else ()
 
     def _first_row(self, stop: int) -> int:
         if self.stage is Stage.PREFIX:

@@ -37,7 +37,8 @@ def rank_cells(
     """Cells by expected growth per token, best first."""
     if not cells:
         return []
-    sizes, wins, losses = _sums([data[cell.key] if cell.key in data else CellData() for cell in cells])
+    empty = CellData()
+    sizes, wins, losses = _sums([data.get(cell.key, empty) for cell in cells])
     rates = growth_per_token(
         CellCounts(
             wins=wins,
@@ -55,8 +56,10 @@ def _sums(found: Sequence[CellData]) -> tuple[Floats, Floats, Floats]:
     """Items, gains and losses of each cell."""
     sizes = np.array([cell.baseline.size for cell in found])
     differences = np.concatenate([cell.candidate for cell in found]) - np.concatenate([cell.baseline for cell in found])
-    # A running sum, cut at the ends of the cells: empty cells need no care.
-    ends = np.cumsum(sizes)
-    totals = [np.append(0.0, np.cumsum(np.maximum(sign * differences, 0.0)))[ends] for sign in (1.0, -1.0)]
-    gains, losses = (np.diff(total, prepend=0.0) for total in totals)
+    filled = sizes > 0
+    starts = (np.cumsum(sizes) - sizes)[filled]
+    gains, losses = np.zeros(sizes.size), np.zeros(sizes.size)
+    if starts.size:
+        gains[filled] = np.add.reduceat(np.maximum(differences, 0.0), starts)
+        losses[filled] = np.add.reduceat(np.maximum(-differences, 0.0), starts)
     return sizes.astype(np.float64), gains, losses

@@ -84,3 +84,22 @@ def test_one_hit_lowers_the_demand_again():
     drafter = Drafter(told=(1, 2, 3), least_suffix=3)
     drafter.learn(2, 1)
     assert drafter.propose([1, 2], room=4) == (3,)
+
+
+def test_a_draft_that_is_not_sure_keeps_to_the_rows_that_are_free():
+    assert Drafter(told=(1, 2, 3, 4, 5)).propose([1], room=9, spare=2) == (2, 3)
+    assert Drafter(told=(1, 2, 3, 4, 5)).propose([1], room=9, spare=0) == ()
+
+
+def test_a_long_suffix_is_sure():
+    told = tuple(range(1, 12))
+    assert Drafter(told=told).propose(list(told[:6]), room=9, spare=0) == (7, 8, 9, 10)
+    assert Drafter(told=told).propose(list(told[1:6]), room=9, spare=0) == ()
+
+
+def test_after_a_draft_that_was_all_right_the_next_is_sure():
+    drafter = Drafter(told=(1, 2, 3, 4, 5))
+    drafter.learn(2, 2)
+    assert drafter.propose([1], room=9, spare=0) == (2, 3, 4, 5)
+    drafter.learn(4, 3)
+    assert drafter.propose([1], room=9, spare=0) == ()
