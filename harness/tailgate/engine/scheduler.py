@@ -19,15 +19,15 @@ from tailgate.errors import SetupError
 class StepLimits:
     """Bounds of one forward pass.
 
-    `tokens` packed into it, at most `rows` sequences under way at once. Up to `cheap_rows` a pass takes about as long
-    as with one row: guesses are free there, and made beyond only where they are sure. A shared beginning shorter than
+    `tokens` packed into it, at most `rows` sequences under way at once. Up to `cheap_rows` a row more adds
+    little to a pass: guesses are cheap there, and made beyond only where they are sure. A shared beginning shorter than
     `copy_below` tokens is copied to each reader, a longer one is read in place: a copy keeps a sequence in one piece.
     """
 
     tokens: int = 1024
     rows: int = 64
     copy_below: int = 256
-    cheap_rows: int = 16
+    cheap_rows: int = 48
 
     LEAST_TOKENS = 16
 
@@ -114,8 +114,7 @@ class Scheduler:
     def _spare_guesses(self) -> int:
         """Guesses for each sequence that decodes which the next pass computes at next to no cost."""
         decoding = sum(each.decodes for each in self.running)
-        alone = decoding == len(self.running) and not self.waiting
-        return max(0, self.limits.cheap_rows // decoding - 1) if decoding and alone else 0
+        return max(0, self.limits.cheap_rows // decoding - 1) if decoding else 0
 
     def advance(self, span: Span, rows: Sequence[Row]) -> list[Row]:
         """Take in the rows of a span; returns those that decided tokens of an answer."""
