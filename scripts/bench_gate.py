@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench_machine import machine, versions
 
 from tailgate.gate.allocate import rank_cells
 from tailgate.gate.evidence import CellData
@@ -117,11 +116,10 @@ def main() -> None:
         write_run(folder)
         found = {
             "schema_version": 1,
-            "conditions": {"cores": os.cpu_count(), "python": platform.python_version(), "numpy": np.__version__,
-                           "load_before": round(os.getloadavg()[0], 2)},
+            "conditions": {**machine(), "versions": versions(sys.executable, ("numpy", "scipy", "pyarrow"))},
             "gate": time_gate(folder, 7),
             "allocator": time_allocator(200),
-        }  # fmt: skip
+        }
     options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=2))
 

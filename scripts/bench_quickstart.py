@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from bench_machine import machine, versions
 
 BASELINE = "smollm2"
 CANDIDATES = ("smollm2@bnb-nf4", "smollm2@rtn:bits=3,group=64")
@@ -55,21 +56,8 @@ def compare(candidates: tuple[str, ...], folder: Path, name: str) -> dict[str, o
 
 def conditions() -> dict[str, object]:
     """The machine and the versions the figures were taken with."""
-    from importlib import metadata
-
-    cpu = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
     names = ("torch", "transformers", "bitsandbytes", "numpy")
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {name: metadata.version(name) for name in names},
-        "load_before": os.getloadavg()[0],
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-    }
+    return {**machine(), "versions": versions(sys.executable, names)}
 
 
 def main() -> None:

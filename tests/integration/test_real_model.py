@@ -264,6 +264,19 @@ print((largest - before) >> 20)
     assert int(done.stdout.split()[-1]) <= 256 + 500
 
 
+def test_engine_bench_runs_with_one_command(tmp_path, repo_root):
+    out = tmp_path / "engine.json"
+    asked = [sys.executable, "scripts/bench_engine.py", "--smoke", "--only", "document,memory", "--out", str(out)]
+    done = subprocess.run(asked, cwd=repo_root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(out.read_text())
+    assert found.keys() >= {"conditions", "peers", "limit", "document", "memory"}
+    sides = found["document"]["sides"]
+    assert sides["generate"]["answers_equal_to_ours"] == found["document"]["questions"]
+    assert sides["generate"]["times_slower_than_ours"] > 0
+    assert found["memory"]["above_imports_mib"] <= found["memory"]["bound_mib"]
+
+
 def test_quickstart_prints_a_verdict_and_its_code(workspace, repo_root, int8_and_int2):
     environment = {
         **os.environ,
