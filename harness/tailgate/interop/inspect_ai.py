@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from tailgate.interop.rows import LogRow
 
 LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}  # correct, partial, incorrect, no answer
 LARGEST_SAMPLE = 64 << 20  # bytes unpacked: a log holds text, and an archive may claim anything
+ZSTD = 93  # compression method of a zip member
+LOCAL_HEADER = struct.Struct("<4s5H3I2H")  # of a zip member; the last two: lengths of the name and of the extra field
 
 
 def read_inspect(path: Path, metric: str | None = None) -> list[LogRow]:
@@ -64,12 +68,30 @@ def _archived(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _member(path: Path, name: str) -> bytes:
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(name) as file:
-            data = file.read(LARGEST_SAMPLE + 1)
-    except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+        with zipfile.ZipFile(path) as archive:
+            entry = archive.getinfo(name)
+            if entry.file_size > LARGEST_SAMPLE:
+                raise ConfigError(f"{name} in {path} is larger than {LARGEST_SAMPLE >> 20} MiB; is it an Inspect log?")
+            return _zstd_member(path, entry) if entry.compress_type == ZSTD else archive.read(entry)
+    except (OSError, KeyError, EOFError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
         raise ConfigError(f"cannot read {name} in {path}: {error}; convert the log to JSON with inspect") from error
-    if len(data) > LARGEST_SAMPLE:
-        raise ConfigError(f"{name} in {path} is larger than {LARGEST_SAMPLE >> 20} MiB; is it a log of Inspect?")
+
+
+def _zstd_member(path: Path, entry: zipfile.ZipInfo) -> bytes:
+    """A member that zipfile cannot unpack before Python 3.14: Inspect writes Zstandard."""
+    import pyarrow as pa
+
+    with path.open("rb") as file:
+        file.seek(entry.header_offset)
+        header = file.read(LOCAL_HEADER.size)
+        if len(header) < LOCAL_HEADER.size:
+            raise zipfile.BadZipFile(f"the header of {entry.filename} is cut off")
+        *_, name_length, extra_length = LOCAL_HEADER.unpack(header)
+        file.seek(name_length + extra_length, 1)
+        packed = file.read(entry.compress_size)
+    data: bytes = pa.decompress(packed, decompressed_size=entry.file_size, codec="zstd", asbytes=True)
+    if zlib.crc32(data) != entry.CRC:
+        raise zipfile.BadZipFile(f"{entry.filename} is damaged")
     return data
 
 

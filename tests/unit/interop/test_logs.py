@@ -251,3 +251,25 @@ def test_lighteval_wants_one_metric(tmp_path):
     (tmp_path / "details_bad.parquet").write_text("nothing")
     with pytest.raises(ConfigError, match="cannot read"):
         read_lighteval(tmp_path / "details_bad.parquet")
+
+
+@pytest.fixture
+def real_log(repo_root):
+    """Written by Inspect itself, five samples of a scripted solver; its members are packed with Zstandard."""
+    return repo_root / "tests/golden/interop/inspect.eval"
+
+
+def test_a_log_that_inspect_wrote_is_read(real_log):
+    assert [(row.id, row.score) for row in read_inspect(real_log)] == [
+        (f"sums/s{i}", float(i % 2 == 0)) for i in range(5)
+    ]
+    assert read_inspect(real_log)[1].text == "99"
+
+
+def test_a_damaged_inspect_log_is_named(real_log, tmp_path):
+    data = bytearray(real_log.read_bytes())
+    at = data.index(b"samples/s0_epoch_1.json") + 60  # within the packed bytes of the first sample
+    data[at : at + 8] = bytes(8)
+    (tmp_path / "log.eval").write_bytes(data)
+    with pytest.raises(ConfigError, match=r"cannot read samples/s0_epoch_1\.json"):
+        read_inspect(tmp_path / "log.eval")
