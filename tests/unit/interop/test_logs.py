@@ -273,3 +273,10 @@ def test_a_damaged_inspect_log_is_named(real_log, tmp_path):
     (tmp_path / "log.eval").write_bytes(data)
     with pytest.raises(ConfigError, match=r"cannot read samples/s0_epoch_1\.json"):
         read_inspect(tmp_path / "log.eval")
+
+
+def test_a_log_that_lm_eval_wrote_is_read(repo_root):
+    """Six documents, its `dummy` model, lm_eval 0.4.13."""
+    folder = repo_root / "tests/golden/interop"
+    assert [row.id for row in read_lm_eval(folder)] == [f"sums/none/{i}" for i in range(6)]
+    assert [row.score for row in read_lm_eval(folder, "acc_norm")] == [1.0, 0.0, 1.0, 0.0, 0.0, 0.0]
