@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zipfile
 import zlib
@@ -106,7 +107,16 @@ def _row(sample: Mapping[str, Any], task: str, metric: str | None, epochs: int, 
         score=_score(sample, metric, item, where),
         cluster=name if epochs > 1 else None,
         text=str(as_object(sample.get("output") or {}, where).get("completion", "")),
-        asked=sample["input"] if isinstance(sample.get("input"), str) else None,
+        asked=_question(sample.get("input")),
+    )
+
+
+def _question(asked: Any) -> str:
+    """A prompt, or the roles and texts of a chat; message ids differ from run to run."""
+    if not isinstance(asked, list):
+        return str(asked)
+    return json.dumps(
+        [[part.get("role"), part.get("content")] for part in asked if isinstance(part, dict)], default=str
     )
 
 

@@ -150,6 +150,8 @@ def _labels(column: pa.ChunkedArray) -> Labels:
 
 
 def _numbers(column: pa.ChunkedArray) -> NDArray[Any]:
+    if column.null_count:
+        raise RunFolderError(f"{OUTCOMES} holds {column.null_count} empty numbers; run the comparison again")
     return _values(column.combine_chunks())
 
 

@@ -83,7 +83,7 @@ class NativeEngine:
     """Packed, continuously batched greedy decoding; verifies drafts instead of decoding where it has them."""
 
     name = "native"
-    version = "1"
+    version = "2"
 
     def __init__(self, model: ServedModel, limits: NativeLimits | None = None) -> None:
         if not model.eos_token_ids:
@@ -245,6 +245,7 @@ class NativeEngine:
                 work.finished.append(job)
                 if job.live.drafter:
                     self._remember(job.live.answer)
+                    job.live.drafter = None  # its index of the prompt is as large as the prompt
         return step
 
     def _remember(self, answer: Sequence[int]) -> None:
