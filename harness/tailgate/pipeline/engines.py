@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from importlib import metadata
 from typing import Any, cast
 
 from tailgate.engine.batches import BatchLimits
-from tailgate.engine.protocol import ServedModel
 from tailgate.errors import UsageError
 from tailgate.pipeline.sides import EngineChoice, EngineFactory
 
@@ -49,22 +49,26 @@ def _native_engine() -> EngineChoice:
     from tailgate.engine.native.engine import NativeEngine, NativeLimits
     from tailgate.engine.scheduler import StepLimits
 
-    def build_other(model: ServedModel) -> NativeEngine:
-        steps = StepLimits(tokens=384, rows=24)
-        return NativeEngine(model, NativeLimits(step=steps, reverse=True, share_prefixes=False, draft=False))
-
-    version = _with_transformers(NativeEngine.version)
-    return EngineChoice(name="native", version=version, build=NativeEngine, build_other=build_other)
+    limits = NativeLimits(step=StepLimits(tokens=384, rows=24), reverse=True, share_prefixes=False, draft=False)
+    return EngineChoice(
+        name="native",
+        version=_with_transformers(NativeEngine.version),
+        build=NativeEngine,
+        build_other=partial(NativeEngine, limits=limits),
+        other="384-tokens-24-rows-reversed-unshared-undrafted",
+    )
 
 
 def _reference_engine() -> EngineChoice:
     from tailgate.engine.reference import ReferenceEngine
 
-    def build_other(model: ServedModel) -> ReferenceEngine:
-        return ReferenceEngine(model, BatchLimits(rows=7))
-
-    version = _with_transformers(ReferenceEngine.version)
-    return EngineChoice(name="reference", version=version, build=ReferenceEngine, build_other=build_other)
+    return EngineChoice(
+        name="reference",
+        version=_with_transformers(ReferenceEngine.version),
+        build=ReferenceEngine,
+        build_other=partial(ReferenceEngine, limits=BatchLimits(rows=7)),
+        other="7-rows",
+    )
 
 
 def _plugin_engine(point: metadata.EntryPoint) -> EngineChoice:

@@ -29,6 +29,7 @@ class EngineChoice:
     version: str
     build: EngineFactory
     build_other: EngineFactory | None = None  # the same engine in other batches and another order, for a noise floor
+    other: str = ""  # how those batches differ: answers are stored by it
     note: str | None = None  # why it is not the engine that was asked for
 
 
@@ -77,7 +78,7 @@ class Side:
         choice = self.engine_choice
         if choice.build_other is None:
             return None
-        other = replace(choice, version=f"{choice.version}+other-batches", build=choice.build_other)
+        other = replace(choice, version=f"{choice.version}+{choice.other}", build=choice.build_other)
         twin = Side("candidate", self.variant, self.store, other)
         twin._facts, twin._loaded = self.facts(), self._loaded
         return twin

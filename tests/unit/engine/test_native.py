@@ -1,5 +1,6 @@
 """The native engine on a tiny Llama: bounded memory, bad input by name, and answers that do not depend on company."""
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tailgate.engine.native import head
-from tailgate.engine.native.engine import NativeEngine, NativeLimits
+from tailgate.engine.native.engine import YIELD_AT, Job, NativeEngine, NativeLimits
 from tailgate.engine.native.fit import refusal
 from tailgate.engine.request import ChoiceRequest, Draft, Request, Transcript
 from tailgate.engine.scheduler import StepLimits
@@ -249,3 +250,12 @@ def test_stateful_and_batch_dependent_architectures_are_refused_by_name():
     assert "no decoder" in refusal(T5Config())
     rope = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
     assert "dynamic" in refusal(LlamaConfig(rope_parameters=rope))
+
+
+def test_answers_handed_over_are_forgotten(model):
+    engine = NativeEngine(served(model), limits(rows=4))
+    handed_over = engine.generate(random_requests(3 * YIELD_AT))
+    next(handed_over), next(handed_over)
+    gc.collect()
+    held = sum(type(each) is Job and each.live.done for each in gc.get_objects())
+    assert held < 2 * YIELD_AT, "finished sequences stay in memory until the last one is answered"

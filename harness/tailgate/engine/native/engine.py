@@ -102,15 +102,13 @@ class NativeEngine:
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Transcript, ...]]:
         """Answer requests greedily."""
-        jobs = [self._answering(number, request) for number, request in enumerate(requests)]
-        for batch in self._run(jobs):
+        for batch in self._run([self._answering(number, request) for number, request in enumerate(requests)]):
             yield tuple(self._transcript(job) for job in batch)
 
     def verify(self, drafts: Sequence[Draft]) -> Iterator[tuple[Verification, ...]]:
         """Answer requests greedily: check the baseline's answer in one pass, decode only from where it is left."""
-        jobs = [self._verifying(number, draft) for number, draft in enumerate(drafts)]
         baselines = {draft.request.key: draft.baseline for draft in drafts}
-        for batch in self._run(jobs):
+        for batch in self._run([self._verifying(number, draft) for number, draft in enumerate(drafts)]):
             yield tuple(self._verification(job, baselines[job.key]) for job in batch)
 
     def score(self, requests: Sequence[ChoiceRequest]) -> Iterator[tuple[ChoiceScores, ...]]:
@@ -188,6 +186,7 @@ class NativeEngine:
     def _run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, ...]]:
         """Run jobs to their ends, handing over finished ones in batches."""
         work = self._begin(jobs)
+        del jobs  # what is finished is handed over and forgotten
         while work.scheduler.unfinished:
             if (step := self._step(work)) is not None:
                 work.scheduler.end_step(step)
@@ -242,7 +241,7 @@ class NativeEngine:
             self.counters.near_ties += sum(row.margin < self.near_tie for row in decided)
             job = work.jobs.get(span.sequence.number)
             if job is not None and span.sequence.done:
-                work.finished.append(job)
+                work.finished.append(work.jobs.pop(span.sequence.number))
                 if job.live.drafter:
                     self._remember(job.live.answer)
                     job.live.drafter = None  # its index of the prompt is as large as the prompt
