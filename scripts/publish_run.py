@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Keep the small tables of a finished run under results/, and put one candidate's verdict into the README.
+"""Keep the small tables of a finished run under results/; with a candidate, put its verdict into the README.
 
-Usage: python scripts/publish_run.py RUN_DIR NAME CANDIDATE
+Usage: python scripts/publish_run.py RUN_DIR NAME [CANDIDATE]
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def excerpt(name: str, candidate: str, verdict: RunVerdict) -> str:
 
 def main() -> None:
     """Copy, then refresh the excerpt."""
-    source, name, candidate = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    source, name, *candidates = Path(sys.argv[1]), *sys.argv[2:]
     target = ROOT / "results" / name
     target.mkdir(parents=True, exist_ok=True)
     run = load_run(source)
@@ -48,8 +48,13 @@ def main() -> None:
     write_text(
         target / "tables.md", f"# {name}\n\nConditions: [manifest.json](manifest.json).\n\n```text\n{tables}\n```\n"
     )
+    for candidate in candidates:
+        put_into_readme(excerpt(name, candidate, run.verdict))
+
+
+def put_into_readme(block: str) -> None:
+    """Replace the README's excerpt."""
     readme = ROOT / "README.md"
-    block = excerpt(name, candidate, run.verdict)
     text = readme.read_text(encoding="utf-8")
     write_text(readme, re.sub(r"<!-- excerpt.*<!-- /excerpt -->", lambda _: block, text, flags=re.DOTALL))
 

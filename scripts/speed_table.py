@@ -45,7 +45,8 @@ def rows(found: Mapping[str, Any]) -> Iterator[str]:
         for name, side in sides.items():
             if "times_slower_than_ours" in side:
                 yield f"| {what} | {ours} | {PEERS[name]} | {side['times_slower_than_ours']} |"
-    for name, each in found["verify"].items():
+    verified = {name: each for name, each in found["verify"].items() if isinstance(each, dict)}
+    for name, each in verified.items():
         ratio, seconds = each["times_slower_than_verify"]["native_plain"], each["seconds"]["native_verify"]
         yield f"| verify: {name} | {seconds} | decoding with our own core, a token a pass | {ratio} |"
     job, task = found["job"], "the whole job, 8-bit candidate, stored baseline"
