@@ -33,7 +33,7 @@ def read_inspect(path: Path, metric: str | None = None) -> list[LogRow]:
     ConfigError
         The file is no Inspect log, or its samples have several scorers and none was named.
     IntegrityError
-        A sample ended in an error or was not scored.
+        The evaluation did not end in success, or a sample ended in an error or was not scored.
     """
     task, samples = _read(path)
     found = list(samples)
@@ -46,16 +46,18 @@ def _read(path: Path) -> tuple[str, Iterator[tuple[str, dict[str, Any]]]]:
         raise ConfigError(f"no Inspect log {path}; give an .eval or .json file")
     if zipfile.is_zipfile(path):
         header = as_object(parse(_member(path, "header.json"), f"{path}:header.json"), f"{path}:header.json")
-        return _task(header, path), _archived(path)
+        return _finished_task(header, path), _archived(path)
     try:
         log = as_object(parse(path.read_bytes(), str(path)), str(path))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
     samples = field(log, "samples", str(path)) or []
-    return _task(log, path), ((f"{path}:samples[{i}]", as_object(s, str(path))) for i, s in enumerate(samples))
+    return _finished_task(log, path), ((f"{path}:samples[{i}]", as_object(s, str(path))) for i, s in enumerate(samples))
 
 
-def _task(header: Mapping[str, Any], path: Path) -> str:
+def _finished_task(header: Mapping[str, Any], path: Path) -> str:
+    if (status := field(header, "status", str(path))) != "success":
+        raise IntegrityError(f"{path} has the status '{status}'; finish the evaluation before comparing")
     return str(field(as_object(field(header, "eval", str(path)), str(path)), "task", str(path)))
 
 
@@ -101,10 +103,12 @@ def _row(sample: Mapping[str, Any], task: str, metric: str | None, epochs: int, 
     item = f"{task}/{name}/{epoch}" if epochs > 1 else f"{task}/{name}"
     if sample.get("error"):
         raise IntegrityError(f"item '{item}' ended in an error; run it again before comparing")
+    scorer, score = _score(sample, metric, item, where)
     return LogRow(
         id=item,
         slice=task,
-        score=_score(sample, metric, item, where),
+        score=score,
+        metric=scorer,
         cluster=name if epochs > 1 else None,
         text=str(as_object(sample.get("output") or {}, where).get("completion", "")),
         asked=_question(sample.get("input")),
@@ -120,7 +124,8 @@ def _question(asked: Any) -> str:
     )
 
 
-def _score(sample: Mapping[str, Any], metric: str | None, item: str, where: str) -> float:
+def _score(sample: Mapping[str, Any], metric: str | None, item: str, where: str) -> tuple[str, float]:
+    """The scorer's name and its value."""
     scores = sample.get("scores")
     if not scores:
         raise IntegrityError(f"item '{item}' was not scored; score the log before comparing")
@@ -129,7 +134,7 @@ def _score(sample: Mapping[str, Any], metric: str | None, item: str, where: str)
     scorer = metric or next(iter(scores))
     value = field(as_object(field(scores, scorer, where), where), "value", where)
     if isinstance(value, str) and value in LETTERS:
-        return LETTERS[value]
+        return scorer, LETTERS[value]
     if isinstance(value, (bool, int, float)):
-        return float(value)
+        return scorer, float(value)
     raise ConfigError(f"{where}: scorer '{scorer}' gave {value!r:.80}; only numbers and C, P, I, N can be compared")

@@ -61,5 +61,6 @@ def _row(row: Mapping[str, Any], task: str, index: int, metric: str | None, wher
         id=f"{task}/{document.get('id') or index}",
         slice=task,
         score=number(field(scores, name, where), name, where),
+        metric=name,
         asked=None if asked is None else hashlib.sha256(str(asked).encode()).hexdigest(),
     )

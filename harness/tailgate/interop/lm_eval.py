@@ -20,12 +20,12 @@ def read_lm_eval(path: Path, metric: str | None = None) -> list[LogRow]:
     Parameters
     ----------
     metric : str, optional
-        The metric that is the score; without it the first that the row lists.
+        The metric that is the score; without it the only one that the row lists.
 
     Raises
     ------
     ConfigError
-        No samples file is there, or a row lacks what such files have.
+        No samples file is there, a row lacks what such files have, or it lists several metrics and none was named.
     """
     rows = []
     for file in files_of(path, "samples_*.jsonl", "lm-evaluation-harness"):
@@ -37,8 +37,8 @@ def read_lm_eval(path: Path, metric: str | None = None) -> list[LogRow]:
 
 def _row(row: Mapping[str, Any], task: str, metric: str | None, where: str) -> LogRow:
     listed = field(row, "metrics", where) if metric is None else [metric]
-    if not listed:
-        raise ConfigError(f"{where} lists no metric; name one with --metric")
+    if len(listed) != 1:
+        raise ConfigError(f"{where} has the metrics {', '.join(map(str, listed)) or 'none'}; name one with --metric")
     name = str(listed[0])
     kept_by = str(row.get("filter", "none"))
     document = field(row, "doc_id", where)
@@ -50,4 +50,5 @@ def _row(row: Mapping[str, Any], task: str, metric: str | None, where: str) -> L
         score=number(field(row, name, where), name, where),
         text=answers[0] if isinstance(answers[0], str) else "",
         asked=row.get("prompt_hash") or row.get("doc_hash"),
+        metric=name,
     )

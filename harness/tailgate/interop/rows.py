@@ -15,7 +15,8 @@ WHOLE = "all"  # the stratum of a slice that has none
 class LogRow:
     """One item as one side answered it.
 
-    `asked` identifies the question where the log tells (a hash, or the prompt itself); both sides must agree on it.
+    `asked` identifies the question where the log tells (a hash, or the prompt itself), `metric` what the score is by
+    name; both sides must agree on them.
     """
 
     id: str
@@ -26,6 +27,7 @@ class LogRow:
     chance: float = 0.0
     text: str = ""
     asked: str | None = None
+    metric: str | None = None
 
 
 def pair_rows(baseline: Sequence[LogRow], candidate: Sequence[LogRow], name: str) -> list[PairedOutcome]:
@@ -40,7 +42,7 @@ def pair_rows(baseline: Sequence[LogRow], candidate: Sequence[LogRow], name: str
     ------
     IntegrityError
         An id is missing or comes twice, a score is no number in [0, 1], or the two sides of an item differ in slice,
-        stratum, cluster, chance or question. The message names the first such id.
+        stratum, cluster, chance, metric or question. The message names the first such id.
     """
     ours, theirs = _by_id(baseline, "baseline"), _by_id(candidate, "candidate")
     for here, there, side in ((ours, theirs, "candidate"), (theirs, ours, "baseline")):
@@ -64,7 +66,7 @@ def _by_id(rows: Sequence[LogRow], side: str) -> dict[str, LogRow]:
 
 
 def _outcome(before: LogRow, after: LogRow, name: str, indices: dict[CellKey, int]) -> PairedOutcome:
-    for what in ("slice", "stratum", "cluster", "chance", "asked"):
+    for what in ("slice", "stratum", "cluster", "chance", "metric", "asked"):
         first, second = getattr(before, what), getattr(after, what)
         if first != second:
             shown = "question" if what == "asked" else f"{what} ({first!r} against {second!r})"

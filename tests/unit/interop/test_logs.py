@@ -156,9 +156,10 @@ def test_lm_eval_pairs_by_document_and_filter(tmp_path):
 def test_lm_eval_takes_the_metric_that_was_named(tmp_path):
     row = lm_eval_row(0, "none", 1.0, metrics=["acc", "acc_norm"], acc=1.0, acc_norm=0.0)
     log = write(tmp_path / "samples_arc_easy_2026-01-02T03-04-05.678901.jsonl", [row])
-    assert read_lm_eval(log)[0].score == 1.0
-    assert read_lm_eval(log, "acc_norm")[0].score == 0.0
-    assert read_lm_eval(log)[0].stratum == "all"
+    found = read_lm_eval(log, "acc_norm")[0]
+    assert (found.score, found.metric, found.stratum) == (0.0, "acc_norm", "all")
+    with pytest.raises(ConfigError, match="has the metrics acc, acc_norm; name one with --metric"):
+        read_lm_eval(log)
     with pytest.raises(ConfigError, match="has no 'f1'"):
         read_lm_eval(log, "f1")
 
@@ -186,10 +187,10 @@ def sample(name, value, epoch=1, **more):
 def test_inspect_json_and_archive_read_alike(tmp_path):
     samples = [sample(1, "C"), sample(2, "I"), sample(3, 0.5), sample(4, "P")]
     plain = tmp_path / "log.json"
-    plain.write_text(json.dumps({"eval": {"task": "sums"}, "samples": samples}))
+    plain.write_text(json.dumps({"status": "success", "eval": {"task": "sums"}, "samples": samples}))
     archive = tmp_path / "log.eval"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("header.json", json.dumps({"eval": {"task": "sums"}}))
+        file.writestr("header.json", json.dumps({"status": "success", "eval": {"task": "sums"}}))
         for each in samples:
             file.writestr(f"samples/{each['id']}_epoch_1.json", json.dumps(each))
     assert read_inspect(plain) == read_inspect(archive)
@@ -203,7 +204,11 @@ def test_inspect_json_and_archive_read_alike(tmp_path):
 
 def test_inspect_epochs_are_clusters(tmp_path):
     log = tmp_path / "log.json"
-    log.write_text(json.dumps({"eval": {"task": "sums"}, "samples": [sample("q", "C", 1), sample("q", "I", 2)]}))
+    log.write_text(
+        json.dumps(
+            {"status": "success", "eval": {"task": "sums"}, "samples": [sample("q", "C", 1), sample("q", "I", 2)]}
+        )
+    )
     assert [(row.id, row.cluster) for row in read_inspect(log)] == [("sums/q/1", "q"), ("sums/q/2", "q")]
 
 
@@ -222,9 +227,28 @@ def test_inspect_epochs_are_clusters(tmp_path):
 )
 def test_inspect_samples_that_cannot_be_compared_are_named(tmp_path, broken, error, message):
     log = tmp_path / "log.json"
-    log.write_text(json.dumps({"eval": {"task": "sums"}, "samples": [broken]}))
+    log.write_text(json.dumps({"status": "success", "eval": {"task": "sums"}, "samples": [broken]}))
     with pytest.raises(error, match=message):
         read_inspect(log)
+
+
+@pytest.mark.parametrize("status", ["started", "cancelled", "error"])
+def test_an_inspect_log_that_did_not_finish_is_refused(tmp_path, status):
+    log = tmp_path / "log.json"
+    log.write_text(json.dumps({"status": status, "eval": {"task": "sums"}, "samples": [sample("q", "C")]}))
+    with pytest.raises(IntegrityError, match=f"has the status '{status}'"):
+        read_inspect(log)
+
+
+def test_scores_of_different_metrics_do_not_pair(tmp_path):
+    logs = []
+    for name in ("match", "includes"):
+        log = tmp_path / f"{name}.json"
+        row = sample("q", None, scores={name: {"value": "C"}})
+        log.write_text(json.dumps({"status": "success", "eval": {"task": "sums"}, "samples": [row]}))
+        logs.append(log)
+    with pytest.raises(IntegrityError, match=r"the logs differ in its metric \('match' against 'includes'\)"):
+        decide_logs(*logs, "inspect")
 
 
 def test_lighteval_details_of_both_layouts_read_alike(tmp_path):
@@ -278,5 +302,5 @@ def test_a_damaged_inspect_log_is_named(real_log, tmp_path):
 def test_a_log_that_lm_eval_wrote_is_read(repo_root):
     """Six documents, its `dummy` model, lm_eval 0.4.13."""
     folder = repo_root / "tests/golden/interop"
-    assert [row.id for row in read_lm_eval(folder)] == [f"sums/none/{i}" for i in range(6)]
+    assert [row.id for row in read_lm_eval(folder, "acc")] == [f"sums/none/{i}" for i in range(6)]
     assert [row.score for row in read_lm_eval(folder, "acc_norm")] == [1.0, 0.0, 1.0, 0.0, 0.0, 0.0]
