@@ -16,6 +16,7 @@ from tailgate.errors import ConfigError
 from tailgate.records import CellKey
 
 Fraction: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
+Margin: TypeAlias = Annotated[float, Field(ge=0.0001, lt=1)]  # a smaller one takes millions of items
 Count: TypeAlias = Annotated[int, Field(gt=0)]
 Value = TypeVar("Value", int, float)
 
@@ -34,10 +35,10 @@ class GateConfig(_Frozen):
 
     schema_version: Annotated[int, Field(ge=1, le=1)] = 1
     alpha: Annotated[float, Field(gt=0, le=0.5)] = 0.05
-    margin: Fraction | dict[str, Fraction] | None = None
+    margin: Margin | dict[str, Margin] | None = None
     margin_relative: Fraction = 0.10
-    margin_floor: Fraction = 0.02
-    margin_ceiling: Fraction = 0.05
+    margin_floor: Margin = 0.02
+    margin_ceiling: Margin = 0.05
     chance: Annotated[float, Field(ge=0, lt=1)] | dict[str, Annotated[float, Field(ge=0, lt=1)]] | None = None
     min_items: Count | dict[str, Count] = 20
     max_items: Count | dict[str, Count] = 1000
@@ -75,6 +76,8 @@ class RunConfig(_Frozen):
     confirm: bool | None = None
     residency: Literal["both", "one"] | None = None
     budget: str | None = None
+    traffic: str | None = None
+    unsafe_exec: bool | None = None
     device: str | None = None
 
 

@@ -43,12 +43,14 @@ def shrink(differences: ArrayLike, variances: ArrayLike, alpha: float) -> Shrunk
     -----
     Assumes ``d_k ~ N(theta_k, v_k)`` and ``theta_k ~ N(center, spread^2)``, independent; center and spread are fitted
     by moments (Paule-Mandel). Under the model a posterior mean needs no correction for having been picked as the
-    smallest (Efron, 2011). The uncertainty of the fitted prior is left out, so the bounds are somewhat too narrow where
-    K is small. Sub-slices that overlap are not independent: the estimates rank and describe, they decide nothing.
+    smallest (Efron, 2011). The bounds count the uncertainty of the fitted center (Morris, 1983), not that of the
+    fitted spread, so they are somewhat too narrow where K is small. Sub-slices that overlap are not independent: the
+    estimates rank and describe, they decide nothing.
 
     References
     ----------
     Paule, R. and Mandel, J. (1982). Consensus values and weighting factors. J. Res. NBS 87, 377-385.
+    Morris, C. (1983). Parametric empirical Bayes inference: theory and applications. JASA 78, 47-55.
     Efron, B. (2011). Tweedie's formula and selection bias. JASA 106, 1602-1614.
     """
     d, v = (np.asarray(each, dtype=np.float64) for each in (differences, variances))
@@ -58,7 +60,8 @@ def shrink(differences: ArrayLike, variances: ArrayLike, alpha: float) -> Shrunk
     center = _weighted_mean(d, v + between)
     keep = between / (between + v)
     mean: Floats = center + keep * (d - center)
-    half = normal_quantile(1 - alpha) * np.sqrt(keep * v)
+    center_variance = 1 / (1 / (v + between)).sum()
+    half = normal_quantile(1 - alpha) * np.sqrt(keep * v + (1 - keep) ** 2 * center_variance)
     return Shrunk(mean=mean, low=mean - half, high=mean + half, center=center, spread=float(np.sqrt(between)))
 
 

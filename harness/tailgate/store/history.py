@@ -6,6 +6,9 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 
+from tailgate.errors import OutputError
+from tailgate.store.transaction import Transaction
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellRecord:
@@ -25,6 +28,11 @@ class CellRecord:
     log_e_fail: float
 
 
+CELL = "baseline = ? AND slice = ? AND slice_version = ? AND stratum = ? AND is_control = ?"
+LAST_RUNS = (
+    f"SELECT run FROM cell_history WHERE {CELL} "  # noqa: S608  # our own column names
+    "GROUP BY run ORDER BY max(created_utc) DESC, run DESC LIMIT ?"
+)
 COLUMNS = ", ".join(field.name for field in fields(CellRecord))
 
 
@@ -35,20 +43,30 @@ class History:
         self._connection = connection
 
     def add(self, records: Sequence[CellRecord]) -> None:
-        """Keep the records of a run; those of an identical run before are replaced."""
+        """Keep the records of a run, all or none; those of an identical run before are replaced.
+
+        Raises
+        ------
+        OutputError
+            The database cannot be written.
+        """
         marks = ", ".join("?" for _ in fields(CellRecord))
-        self._connection.executemany(
-            f"INSERT OR REPLACE INTO cell_history ({COLUMNS}) VALUES ({marks})",  # noqa: S608  # our own column names
-            [astuple(each) for each in records],
-        )
+        query = f"INSERT OR REPLACE INTO cell_history ({COLUMNS}) VALUES ({marks})"  # noqa: S608  # our own column names
+        try:
+            with Transaction(self._connection):
+                self._connection.executemany(query, [astuple(each) for each in records])
+        except sqlite3.Error as error:
+            raise OutputError(f"cannot write to the history: {error}; free space or give another --store") from error
 
     def latest(self, baseline: str, cell: tuple[str, str, str], *, is_control: bool, runs: int) -> list[CellRecord]:
-        """Records of the last runs of a cell (slice, slice version, stratum) on a baseline, newest first."""
+        """Records of the last runs of a cell (slice, slice version, stratum) on a baseline, newest first.
+
+        A run has a record of each of its candidates.
+        """
         found = self._connection.execute(
-            f"SELECT {COLUMNS} FROM cell_history "  # noqa: S608  # our own column names
-            "WHERE baseline = ? AND slice = ? AND slice_version = ? AND stratum = ? AND is_control = ? "
-            "ORDER BY created_utc DESC, run DESC, candidate LIMIT ?",
-            (baseline, *cell, is_control, runs),
+            f"SELECT {COLUMNS} FROM cell_history WHERE {CELL} AND run IN ({LAST_RUNS}) "  # noqa: S608  # our own names
+            "ORDER BY created_utc DESC, run DESC, candidate",
+            (baseline, *cell, is_control, baseline, *cell, is_control, runs),
         )
         return [_record(row) for row in found]
 

@@ -118,10 +118,22 @@ def _read_table(path: Path, name: str, columns: Sequence[str] | None) -> pa.Tabl
             wanted = known if columns is None else list(columns)
             if missing := [each for each in wanted if each not in written]:
                 raise RunFolderError(f"cannot read {file}: it has no column {missing[0]}; run the comparison again")
-            return opened.read(columns=wanted)
+            table = opened.read(columns=wanted)
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
         first = str(error).splitlines()[0]
         raise RunFolderError(f"cannot read {file}: {first}; run the comparison again") from error
+    _check_types(table, file)
+    return table
+
+
+def _check_types(table: pa.Table, file: Path) -> None:
+    kinds = {each.name: _arrow_type(str(each.type)) for each in fields(PairedOutcome)}
+    for column in table.schema:
+        if column.type != kinds[column.name]:
+            raise RunFolderError(
+                f"cannot read {file}: its column {column.name} holds {column.type}, not {kinds[column.name]}; "
+                "run the comparison again"
+            )
 
 
 def read_columns(path: Path, name: str = OUTCOMES) -> OutcomeColumns:

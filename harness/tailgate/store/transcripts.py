@@ -16,6 +16,7 @@ from tailgate.errors import OutputError
 from tailgate.records import FinishReason
 from tailgate.store.history import History
 from tailgate.store.migrations import migrate
+from tailgate.store.transaction import Transaction
 
 FILE_NAME = "tailgate.sqlite"
 LOOKUP_ROWS = 500
@@ -117,7 +118,7 @@ class Store:
         ]
         extras = [(row.key, row.tops, row.stats) for row in rows if row.tops or row.stats]
         try:
-            with self._transaction():
+            with Transaction(self._connection):
                 self._connection.executemany(
                     "INSERT OR IGNORE INTO transcripts (key, side, fingerprint, tokens, text, finish_reason)"
                     " VALUES (?, ?, ?, ?, ?, ?)",
@@ -131,9 +132,6 @@ class Store:
                 f"cannot write to the store {self.folder}: {error}; what was stored before is kept"
             ) from error
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._connection)
-
     def count(self, fingerprint: str, side: str) -> int:
         """Number of transcripts kept for one side of a fingerprint."""
         query = "SELECT count(*) FROM transcripts WHERE fingerprint = ? AND side = ?"
@@ -143,22 +141,6 @@ class Store:
     def facts(self) -> MutableMapping[str, Any]:
         """JSON values by key: what is known of checkpoints by the identity of their files."""
         return _Facts(self._connection)
-
-
-class _Transaction:
-    """`BEGIN IMMEDIATE` ... `COMMIT`, rolled back on any exception."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if kind is None:
-            self._connection.execute("COMMIT")
-        elif self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
 
 
 class _Facts(MutableMapping[str, Any]):
@@ -173,7 +155,7 @@ class _Facts(MutableMapping[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         try:
-            with _Transaction(self._connection):
+            with Transaction(self._connection):
                 self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, json.dumps(value)))
         except sqlite3.Error as error:
             raise OutputError(
@@ -181,7 +163,7 @@ class _Facts(MutableMapping[str, Any]):
             ) from error
 
     def __delitem__(self, key: str) -> None:
-        with _Transaction(self._connection):
+        with Transaction(self._connection):
             self._connection.execute("DELETE FROM facts WHERE key = ?", (key,))
 
     def __iter__(self) -> Iterator[str]:

@@ -23,6 +23,12 @@ def test_known_spread_gives_the_textbook_posterior():
     assert found.mean == pytest.approx(d * (1 - 0.02 / sample), rel=1e-6)
 
 
+def test_no_spread_leaves_the_uncertainty_of_the_common_mean():
+    found = shrink([-0.1, -0.1, -0.1], [0.01, 0.02, 0.03], 0.05)
+    standard_error = (1 / (1 / 0.01 + 1 / 0.02 + 1 / 0.03)) ** 0.5
+    assert found.high - found.mean == pytest.approx([1.6449 * standard_error] * 3, rel=1e-4)
+
+
 def test_noisier_differences_are_pulled_farther():
     found = shrink([-0.3, -0.3, 0.1, 0.1], [0.001, 0.05, 0.001, 0.05], 0.05)
     assert found.mean[0] < found.mean[1] < found.center < found.mean[3] < found.mean[2]

@@ -2,12 +2,14 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tailgate.errors import OutputError, RunFolderError, UsageError
 from tailgate.records import PairedOutcome
 from tailgate.store.files import write_atomically, write_text
-from tailgate.store.run_folder import MANIFEST, RunFolder, read_manifest, read_outcomes
+from tailgate.store.run_folder import MANIFEST, RunFolder, read_columns, read_manifest, read_outcomes
 
 
 def outcome(**changes):
@@ -27,6 +29,18 @@ def test_outcomes_come_back_as_they_were(tmp_path):
     with RunFolder(tmp_path / "run") as folder:
         folder.write_outcomes(rows)
     assert read_outcomes(tmp_path / "run") == rows
+
+
+def test_a_column_of_another_type_is_named(tmp_path):
+    with RunFolder(tmp_path / "run") as folder:
+        folder.write_outcomes([outcome()])
+    file = tmp_path / "run" / "outcomes.parquet"
+    table = pq.read_table(file)
+    place = table.schema.get_field_index("baseline_score")
+    pq.write_table(table.set_column(place, "baseline_score", pa.array(["1.0"])), file)
+    for read in (read_outcomes, read_columns):
+        with pytest.raises(RunFolderError, match="column baseline_score holds string, not double"):
+            read(tmp_path / "run")
 
 
 def test_failed_write_leaves_the_old_file(tmp_path):
