@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 from typer._click.exceptions import ClickException  # typer carries its own copy of click and re-exports no base
 
+from tailgate.cli_slices import AsJson, slices_app
 from tailgate.errors import ConfigError, TailgateError, UsageError
 from tailgate_slices.item import SliceError
 
@@ -29,12 +30,10 @@ app = typer.Typer(
     help="Decides whether a quantized checkpoint may replace its parent: paired, per slice, in the tail.\n\n"
     "Exit codes: 0 pass, 1 regression, 2 usage, 3 inconclusive or uninformative, 4 environment or integrity.",
 )
-slices_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What is asked, and how hard it is.")
 variants_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Methods and checkpoints.")
 app.add_typer(slices_app, name="slices")
 app.add_typer(variants_app, name="variants")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 RunDir = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
 GateName = Annotated[str | None, typer.Option("--gate", help="Gate file, or the name of one: default, quick.")]
 
@@ -90,6 +89,12 @@ def compare(  # noqa: PLR0913  # one parameter per option, by typer's design
     residency: Annotated[
         Literal["both", "one"] | None, typer.Option(help="Models in memory at once; `one`: the sides run in turns.")
     ] = None,
+    traffic: Annotated[
+        Path | None, typer.Option(help="Production prompts (JSONL, CSV) to weigh the deltas by.")
+    ] = None,
+    unsafe_exec: Annotated[
+        bool | None, typer.Option("--unsafe-exec", help="Where no sandbox works, run generated code without one.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda[:N] (default: CUDA where there is one).")] = None,
     store: Annotated[Path | None, typer.Option(help="Folder of stored answers.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder.")] = None,
@@ -102,6 +107,7 @@ def compare(  # noqa: PLR0913  # one parameter per option, by typer's design
         "baseline": baseline, "candidates": candidates, "suite": suite, "gate": gate, "engine": engine, "out": out,
         "seed": seed, "max_items": max_items, "budget": budget, "fixed_n": fixed_n, "fail_fast": fail_fast,
         "controls": controls, "confirm": confirm, "residency": residency, "device": device, "store": store,
+        "traffic": traffic, "unsafe_exec": unsafe_exec,
     }  # fmt: skip
     given = {key: value for key, value in given.items() if value not in (None, [])}
     options = _resumed(resume, given, config) if resume else _options(given, config)
@@ -118,7 +124,7 @@ def _options(given: dict[str, Any], config: Path | None) -> CompareOptions:
         raise UsageError("compare needs BASELINE and CANDIDATE, e.g. tailgate compare smollm2 smollm2@bnb-nf4")
     if "budget" in merged:
         merged["budget_s"] = parse_duration(merged.pop("budget"))
-    for name in ("out", "store"):
+    for name in ("out", "store", "traffic"):
         if name in merged:
             merged[name] = Path(merged[name])
     merged["candidates"] = tuple(merged.get("candidates", ()))
@@ -271,63 +277,6 @@ def doctor(as_json: AsJson = False) -> None:
     findings = examine()
     print(
         json.dumps(findings, indent=2) if as_json else "\n".join(f"{key}: {value}" for key, value in findings.items())
-    )
-
-
-@slices_app.command("list")
-def slices_list(as_json: AsJson = False) -> None:
-    """List slices and their strata."""
-    from tailgate.pipeline.catalogue import list_slices
-
-    rows = list_slices()
-    print(json.dumps(rows, indent=2) if as_json else "\n".join(f"{r['name']}: {', '.join(r['strata'])}" for r in rows))
-
-
-@slices_app.command("show")
-def slices_show(name: str, as_json: AsJson = False) -> None:
-    """Print a slice's card: what it catches, how it is scored, where it comes from."""
-    from tailgate.pipeline.catalogue import card_lines, show_slice
-
-    card = show_slice(name)
-    print(json.dumps(card, indent=2, ensure_ascii=False) if as_json else "\n".join(card_lines(card)))
-
-
-@slices_app.command("generate")
-def slices_generate(  # one parameter per option, by typer's design
-    name: str,
-    n: Annotated[int, typer.Option("--n", help="Items in all, round-robin over the strata.")],
-    seed: Annotated[int, typer.Option("--seed")],
-    setting: Annotated[list[str] | None, typer.Option("--set", help="stratum=VALUE: only this stratum.")] = None,
-    tokenizer: Annotated[str, typer.Option(help="Variant whose tokenizer measures lengths.")] = "smollm2",
-    as_json: AsJson = False,
-) -> None:
-    """Print items of a slice."""
-    from tailgate.pipeline.catalogue import ItemRequest, generate_items
-
-    for item in generate_items(
-        ItemRequest(slice=name, n=n, seed=seed, settings=tuple(setting or ()), tokenizer=tokenizer)
-    ):
-        print(json.dumps(item, ensure_ascii=False) if as_json else f"{item['id']}\n{item['prompt']}\n")
-
-
-@slices_app.command("calibrate")
-def slices_calibrate(
-    model: str,
-    suite: Annotated[str, typer.Option(help="Suite whose strata are scored.")] = "tail",
-    n: Annotated[int, typer.Option("--n", help="Items per stratum.")] = 40,
-    store: Annotated[Path | None, typer.Option(help="Folder of stored answers.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Score a baseline on the strata of a suite, with the seeds of the calibration draw."""
-    from tailgate.pipeline.calibration import calibrate_model
-    from tailgate.terminal import Progress
-
-    with Progress() as progress:
-        table = calibrate_model(model, suite, n, store, progress)
-    print(
-        json.dumps(table, indent=2)
-        if as_json
-        else "\n".join(f"{k}: {v['correct']}/{v['n']}" for k, v in table["cells"].items())
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+NONFINITE = "nonfinite"  # why there is no answer
+CANDIDATE_NONFINITE = f"candidate_{NONFINITE}"  # why an outcome is invalid
 SCHEMA_VERSION = 1
 
 Decision: TypeAlias = Literal["pass", "regression", "inconclusive", "invalid"]
@@ -54,6 +56,8 @@ class CellPlan:
     clustered: bool = False
     slice_chance: float = 0.0  # the slice's own; `chance` may be the gate's
     cluster_items: int = 1  # declared largest number of items in one cluster
+    descriptive: bool = False  # measured, never gated
+    size: int | None = None  # items there are at all; None: without end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +103,9 @@ class PairedOutcome:
     top1_agreement: float | None = None  # share of tokens that are the candidate's likeliest, too
     mean_log_prob: float | None = None  # the candidate's log-probability of them, nats
     mean_kl_floor: float | None = None  # lower bound on KL(baseline || candidate), nats
+    # What the grader measured beside the score, a JSON object of numbers each.
+    baseline_signals: str = "{}"
+    candidate_signals: str = "{}"
 
     @property
     def key(self) -> CellKey:

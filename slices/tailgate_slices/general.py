@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from types import MappingProxyType
 
 from babel import Locale
 from babel.numbers import get_territory_currencies
 
 from tailgate_slices import general_facts as facts
-from tailgate_slices.drawing import item_id, level, pick, require_stratum
+from tailgate_slices.drawing import fixed_values, item_id, pick
 from tailgate_slices.grading import COMMON_MODES, RIGHT, failure, find_phrase, words
-from tailgate_slices.item import Answer, Card, Grade, Item, TokenCounter, item_rng
+from tailgate_slices.item import Answer, Card, Grade, Item, Slice, TokenCounter, item_rng
 
 Facts = tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -37,17 +38,15 @@ _CAPITAL = ("What is the capital of {}?", "Which city is the capital of {}?")
 _OPPOSITE = ("What is the opposite of {}?", "What is the antonym of {}?")
 
 
-class General:
+class General(Slice):
     """Common facts asked in one line, from capitals everybody knows to currency codes."""
 
     name = "general"
     version = "1"
-    axis = "tier"
-    strata: tuple[str, ...] = ("tier=1", "tier=2", "tier=3", "tier=4")
-    chance = 0.0
-    uses_tokenizer = False
+    axes: Mapping[str, tuple[str, ...]] = MappingProxyType({"tier": ("1", "2", "3", "4")})
     card = Card(
         catches="Damage to frequent knowledge: what an average over an ordinary benchmark shows.",
+        why="The median to hold the tail against: where it holds and the tail does not, a benchmark would have said yes.",
         scoring="1 if an accepted answer occurs as whole words and no other answer of the same table does; else 0.",
         provenance="Tables of common facts compiled for this project; currency and country codes from CLDR (Babel).",
         licence="Apache-2.0; CLDR data Unicode-3.0",
@@ -62,9 +61,9 @@ class General:
 
     def item(self, *, stratum: str, seed: int, index: int, tokens: TokenCounter | None) -> Item:
         """Draw a kind of fact, then a fact, then a wording."""
-        require_stratum(self, stratum)
+        tier = int(fixed_values(self, stratum)["tier"])
         rng = item_rng(self.name, self.version, seed, stratum, index)
-        kind = pick(rng, _tiers()[level(stratum)])
+        kind = pick(rng, _tiers()[tier])
         about, answers = pick(rng, kind.facts)
         template = int(rng.integers(len(kind.templates)))
         return Item(
@@ -101,7 +100,7 @@ class General:
 
     def min_context(self, stratum: str) -> int:
         """A short question, its chat template and the answer."""
-        require_stratum(self, stratum)
+        fixed_values(self, stratum)
         return 128
 
 

@@ -53,34 +53,59 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade:
-    """Score in [0, 1] and, below 1, the way in which the answer failed."""
+    """Score in [0, 1], below 1 the way in which the answer failed, and what else was measured on it.
+
+    `signals` are numbers that describe the answer (the share of another script, the rules kept); they are averaged by
+    cell and side in reports and never decide.
+    """
 
     score: float
     failure_mode: str | None
+    signals: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """What a slice is for, printed by `tailgate slices show`."""
+    """What a slice is for, printed by `tailgate slices show`.
+
+    `review_by` is the day (ISO) by which somebody must have looked whether the card still tells the truth.
+    """
 
     catches: str
+    why: str
     scoring: str
     provenance: str
     licence: str
     failure_modes: Mapping[str, str]
     limits: str
+    owner: str = "tailgate maintainers"
+    review_by: str = "2027-06-30"
 
 
 class Slice(Protocol):
-    """A generator of fresh items without end, the grader of their answers, and a card."""
+    """A generator of fresh items without end, the grader of their answers, and a card.
+
+    Difficulty has axes. A stratum fixes the value of one or more of them, ``len=512`` or ``len=512,task=kv``, in the
+    order of the axes; an item draws the others. Subclasses name at least `name`, `version`, `axes` and `card`.
+    """
 
     name: str
     version: str
-    axis: str  # the attribute its strata lie on, e.g. "len"
-    strata: tuple[str, ...]  # easy to hard, each "axis=value"
-    chance: float
-    uses_tokenizer: bool
+    axes: Mapping[str, tuple[str, ...]]  # axis -> its values, easy to hard; a suite gates by the first unless it says
     card: Card
+    chance: float = 0.0  # score of an answer picked at random
+    uses_tokenizer: bool = False
+    descriptive: bool = False  # measured and reported, never gated
+
+    @property
+    def axis(self) -> str:
+        """The first axis."""
+        return next(iter(self.axes))
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """A stratum for each value of the first axis."""
+        return tuple(f"{self.axis}={value}" for value in self.axes[self.axis])
 
     def item(self, *, stratum: str, seed: int, index: int, tokens: TokenCounter | None) -> Item:
         """Item `index` of a stratum: a pure function of (slice version, seed, stratum, index, tokenizer hash)."""
@@ -90,6 +115,21 @@ class Slice(Protocol):
 
     def min_context(self, stratum: str) -> int:
         """Tokens of context a model needs for the longest item of a stratum, answer included."""
+
+    def needs(self, stratum: str) -> str | None:
+        """What this machine lacks to serve a stratum (an interpreter, a sandbox); None: nothing."""
+        return None
+
+    def cluster_items(self, stratum: str) -> int:
+        """Most items of a stratum that share a text (a haystack, a document); 1: every item stands alone."""
+        return 1
+
+    def size(self, stratum: str) -> int | None:
+        """Items that a stratum has; None: fresh ones without end.
+
+        Where there is an end, the items have one order, whatever the seed.
+        """
+        return None
 
 
 def item_rng(*parts: str | int) -> np.random.Generator:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -14,8 +14,9 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
-from tailgate_slices.item import SliceError
-from tailgate_slices.registry import did_you_mean, get_slice
+from tailgate_slices.drawing import fixed_values
+from tailgate_slices.item import Slice, SliceError
+from tailgate_slices.registry import did_you_mean, get_slice, provide
 
 MAX_CELLS = 24  # a block is corrected for the number of cells: more of them would hide real damage
 
@@ -57,6 +58,7 @@ class _SliceTable(_Strict):
     gate_by: Name
     strata: Annotated[list[Name], Field(min_length=1)]
     required: list[Name] = []
+    file: Name | None = None  # the data of a slice that is read from a file; relative to the suite's own
 
 
 class _SuiteFile(_Strict):
@@ -103,6 +105,18 @@ def load_suite(source: str | Path) -> Suite:
     return _load(path, path.with_suffix(".calibration.json"), f"suite file {path}")
 
 
+def suite_text(suite: Suite, kept: Set[str], name: str) -> str:
+    """A suite file, as TOML, with some of a suite's cells (by ``slice/stratum``) under another name."""
+    lines = [f"name = {json.dumps(name)}", 'version = "1"', f"seed = {suite.seed}", f"gate = {json.dumps(suite.gate)}"]
+    cells = [cell for cell in suite.cells if f"{cell.slice}/{cell.stratum}" in kept]
+    for maker in dict.fromkeys(cell.slice for cell in cells):
+        own = [cell for cell in cells if cell.slice == maker]
+        axis = own[0].stratum.partition("=")[0]
+        lines += ["", "[[slices]]", f"name = {json.dumps(maker)}", f"gate_by = {json.dumps(axis)}"]
+        lines += [f"strata = {json.dumps([cell.stratum for cell in own])}"]
+    return "\n".join([*lines, ""])
+
+
 def _shipped() -> Traversable:
     return resources.files("tailgate_slices") / "suites"
 
@@ -116,7 +130,7 @@ def _load(file: Traversable, calibration: Traversable, where: str) -> Suite:
         parsed = _SuiteFile.model_validate(data)
     except ValidationError as error:
         raise SliceError(f"{where}: {_first_problem(error)}") from None
-    cells = _cells(parsed, where)
+    cells = _cells(parsed, where, file.parent if isinstance(file, Path) else None)
     return Suite(
         name=parsed.name,
         version=parsed.version,
@@ -135,8 +149,8 @@ def _read(file: Traversable, where: str) -> str:
         raise SliceError(f"{where} cannot be read: {error}; give a readable UTF-8 file") from error
 
 
-def _cells(suite: _SuiteFile, where: str) -> tuple[SuiteCell, ...]:
-    cells = tuple(cell for table in suite.slices for cell in _table_cells(table, where))
+def _cells(suite: _SuiteFile, where: str, folder: Path | None) -> tuple[SuiteCell, ...]:
+    cells = tuple(cell for table in suite.slices for cell in _table_cells(table, where, folder))
     if len(cells) > MAX_CELLS:
         raise SliceError(f"{where} has {len(cells)} cells, at most {MAX_CELLS} are allowed; remove some strata")
     seen: set[tuple[str, str]] = set()
@@ -147,22 +161,22 @@ def _cells(suite: _SuiteFile, where: str) -> tuple[SuiteCell, ...]:
     return cells
 
 
-def _table_cells(table: _SliceTable, where: str) -> Iterator[SuiteCell]:
+def _table_cells(table: _SliceTable, where: str, folder: Path | None) -> Iterator[SuiteCell]:
     try:
-        found = get_slice(table.name)
+        found = _maker(table, folder)
     except SliceError as error:
         raise SliceError(f"{where}: {error}") from error
-    if table.gate_by != found.axis:
+    if table.gate_by not in found.axes:
         raise SliceError(
-            f"{where}: {table.name} is gated by '{table.gate_by}', its strata lie on '{found.axis}'; "
-            f'write gate_by = "{found.axis}"'
+            f"{where}: {table.name} is gated by '{table.gate_by}', its axes are {', '.join(found.axes)}; choose one"
         )
     for stratum in (*table.strata, *table.required):
-        if stratum not in found.strata:
-            hint = did_you_mean(stratum, found.strata)
-            raise SliceError(
-                f"{where}: {table.name} has no stratum '{stratum}'{hint}; choose from {', '.join(found.strata)}"
-            )
+        try:
+            fixed = fixed_values(found, stratum)
+        except SliceError as error:
+            raise SliceError(f"{where}: {error}") from error
+        if table.gate_by not in fixed:
+            raise SliceError(f"{where}: stratum '{stratum}' of {table.name} fixes no {table.gate_by}; add it")
     for stratum in table.required:
         if stratum not in table.strata:
             raise SliceError(f"{where}: {table.name} requires '{stratum}', not among its strata; add it to strata")
@@ -170,14 +184,28 @@ def _table_cells(table: _SliceTable, where: str) -> Iterator[SuiteCell]:
         yield SuiteCell(slice=table.name, stratum=stratum, required=stratum in table.required)
 
 
+def _maker(table: _SliceTable, folder: Path | None) -> Slice:
+    """The slice of a table: by name, or read from its file."""
+    from tailgate_slices.sources import is_source, open_source  # loads no data by itself
+
+    if table.file is None and not is_source(table.name):
+        return get_slice(table.name)
+    found = open_source(table.name, None if table.file is None else (folder or Path()) / table.file)
+    provide(found)
+    return found
+
+
 def _hash(suite: _SuiteFile, cells: tuple[SuiteCell, ...]) -> str:
-    content = {
+    content: dict[str, Any] = {
         "name": suite.name,
         "version": suite.version,
         "seed": suite.seed,
         "gate": suite.gate,
         "cells": [[cell.slice, cell.stratum, cell.required] for cell in cells],
     }
+    # The version of a slice read from a file carries the hash of its content.
+    if files := {table.name: get_slice(table.name).version for table in suite.slices if table.file is not None}:
+        content["files"] = files
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

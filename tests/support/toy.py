@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from tailgate.engine.protocol import Counters, ServedModel
 from tailgate.engine.request import Draft, Request, Transcript, Verification, first_divergence
 from tailgate.pipeline.sides import EngineChoice
-from tailgate_slices.item import Answer, Card, Grade, Item, TokenCounter, item_rng
+from tailgate_slices.item import Answer, Card, Grade, Item, Slice, TokenCounter, item_rng
 
 Answering = Callable[[str], str | None]  # word asked for -> answer; None: non-finite logits
 
 
-class Toy:
+class Toy(Slice):
     """Asks for a word to be said back."""
 
     name = "toy"
     version = "1"
-    axis = "level"
-    strata = ("level=1", "level=2", "level=9")
-    chance = 0.0
-    uses_tokenizer = False
+    axes: Mapping[str, tuple[str, ...]] = MappingProxyType({"level": ("1", "2", "9")})
     card = Card(
-        catches="nothing", scoring="equality", provenance="drawn", licence="Apache-2.0", failure_modes={}, limits="toy"
+        catches="nothing", why="tests", scoring="equality", provenance="drawn", licence="Apache-2.0", failure_modes={}, limits="toy"
     )
 
     def item(self, *, stratum: str, seed: int, index: int, tokens: TokenCounter | None) -> Item:

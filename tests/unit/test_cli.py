@@ -11,7 +11,8 @@ from tests.support.tiny import Tiny, save_tiny
 
 COMPARE_OPTIONS = {
     "--suite", "--gate", "--engine", "--out", "--seed", "--max-items", "--budget", "--fixed-n", "--fail-fast",
-    "--controls", "--confirm", "--residency", "--device", "--store", "--resume", "--config", "--json", "--quiet",
+    "--controls", "--confirm", "--residency",
+    "--traffic", "--unsafe-exec", "--device", "--store", "--resume", "--config", "--json", "--quiet",
     "--help",
 }  # fmt: skip
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tailgate.gate.columns import OutcomeColumns
-from tailgate.gate.evidence import CellData, collect, weigh
-from tailgate.records import CellKey, GatePlan
+from tailgate.gate.evidence import CellData, Evidence, collect, weigh
+from tailgate.records import CANDIDATE_NONFINITE, CellKey, GatePlan
 from tailgate.stats.intervals import clopper_pearson, log_bar
 
 NOISE_ITEMS = 64  # of each cell, answered by the baseline a second time
@@ -25,13 +25,14 @@ class NoiseCell:
 class ControlFindings:
     """What the controls showed.
 
-    `caught` says of each cell whether the positive control is an established regression there; empty where it did not
-    run. `unstable` names the cells in which the baseline regressed against itself. `missing` says what did not run.
+    `missed` says of each cell in which the positive control is no established regression how far it came; `caught`
+    counts the others, None where the control did not run. `unstable` names the cells in which the baseline regressed
+    against itself, or could not answer again. `missing` says what did not run.
     """
 
     positive: str | None = None
-    caught: Mapping[CellKey, bool] = field(default_factory=dict)
-    positive_n: Mapping[CellKey, int] = field(default_factory=dict)
+    caught: int | None = None
+    missed: Mapping[CellKey, str] = field(default_factory=dict)
     noise: Mapping[CellKey, NoiseCell] = field(default_factory=dict)
     unstable: tuple[str, ...] = ()
     missing: tuple[str, ...] = ("controls",)
@@ -40,8 +41,8 @@ class ControlFindings:
     def summary(self) -> str:
         """One line for reports; "not run" where nothing was."""
         said = []
-        if self.caught:
-            said.append(f"{self.positive} caught in {sum(self.caught.values())} of {len(self.caught)} cells")
+        if self.caught is not None:
+            said.append(f"{self.positive} caught in {self.caught} of {self.caught + len(self.missed)} cells")
         if self.noise:
             said.append(f"the baseline ran against itself on {sum(cell.n for cell in self.noise.values())} items")
         if not said:
@@ -74,27 +75,38 @@ def judge_controls(
     all cells, as a candidate's must. A cell where it does not can still block a release and never supports one.
     """
     bar = log_bar(plan.alpha)
-    found, broken = collect(noise, plan), weigh(collect(positive, plan), plan)
+    found = collect(noise, plan)
+    again = weigh(found, plan)
+    broken = weigh(collect(positive, plan), plan) if positive.n else ()
+    missed = {each.plan.key: _how_far(each) for each in broken if each.log_e_fail_adjusted < bar}
     return ControlFindings(
         positive=positive.candidate[0] if positive.n else None,
-        caught={each.plan.key: each.log_e_fail_adjusted >= bar for each in broken} if positive.n else {},
-        positive_n={each.plan.key: each.data.n for each in broken} if positive.n else {},
+        caught=len(broken) - len(missed) if positive.n else None,
+        missed=missed,
         noise={key: NoiseCell(n=cell.n, discordant=_discordant(cell)) for key, cell in found.items()},
-        unstable=tuple(str(each.plan.key) for each in weigh(found, plan) if each.log_e_fail_adjusted >= bar),
-        missing=tuple(missing),
+        unstable=tuple(str(each.plan.key) for each in again if each.log_e_fail_adjusted >= bar or _fell_silent(each)),
+        missing=(*missing, *(f"noise floor behind {each.data.invalid}" for each in again if each.data.invalid)),
     )
+
+
+def _how_far(control: Evidence) -> str:
+    if control.data.invalid:
+        return f"ended here at {control.data.invalid}"
+    return f"did not fail here on {control.data.n} items" if control.data.n else "was not asked here"
+
+
+def _fell_silent(again: Evidence) -> bool:
+    """Whether the baseline gave an answer and then, asked again, none."""
+    return (again.data.invalid or "").endswith(CANDIDATE_NONFINITE)
 
 
 def with_controls(plan: GatePlan, found: ControlFindings) -> GatePlan:
     """The plan with the cells that did not notice the positive control marked: they cannot pass."""
 
-    def reason(key: CellKey) -> str:
-        return f"the positive control {found.positive} did not fail here on {found.positive_n[key]} items"
-
     cells = tuple(
         cell
-        if found.caught.get(cell.key, True) or not cell.informative
-        else replace(cell, informative=False, reason=reason(cell.key))
+        if cell.key not in found.missed or not cell.informative
+        else replace(cell, informative=False, reason=f"the positive control {found.positive} {found.missed[cell.key]}")
         for cell in plan.cells
     )
     return replace(plan, cells=cells)

@@ -85,9 +85,11 @@ def _findings(cells: Sequence[CellVerdict], plan: GatePlan, lossless: bool) -> d
         listed.setdefault(cell.verdict, []).append(f"{cell.key}: {cell.reason}")
     undecided = listed.get("inconclusive", [])
     informative = {cell.key.slice for cell in plan.cells if cell.informative}
-    asked = {cell.key.slice for cell in plan.cells} | {slice_of(name) for name in plan.not_applicable}
+    asked = {cell.key.slice for cell in plan.cells if not cell.descriptive} | {
+        slice_of(name) for name in plan.not_applicable
+    }
     undecided = undecided + [f"{name}: no informative cell in this slice" for name in sorted(asked - informative)]
-    if not plan.cells:
+    if all(cell.descriptive for cell in plan.cells):
         undecided.append("no cell is gated")
     if lossless:
         undecided.append("lossless: the method changed no tensor of this checkpoint")
@@ -142,7 +144,7 @@ def _cell_verdict(found: Evidence, alpha: float, noise: NoiseCell | None) -> Cel
 
 def _cell_decision(found: Evidence, bar: float) -> CellDecision:
     cell = found.plan
-    if found.log_e_fail_adjusted >= bar:
+    if found.log_e_fail_adjusted >= bar:  # 0 where a cell is only described
         return "regression"
     if found.data.invalid is not None:
         return "invalid"
@@ -240,7 +242,7 @@ def decide_run(
 ) -> RunVerdict:
     """The worst decision of the candidates, each gated by itself, with its exit code.
 
-    A baseline that regresses against itself voids the run: then no difference here is the candidate's. A run of
+    A baseline that does not repeat itself voids the run: then no difference here is the candidate's. A run of
     controls alone decides nothing and is inconclusive.
 
     Raises
@@ -249,7 +251,7 @@ def decide_run(
         There is no candidate: nothing was decided.
     """
     controls = controls or ControlFindings()
-    if not candidates and not (controls.noise or controls.caught):
+    if not candidates and not controls.noise and controls.caught is None:
         raise UsageError("a run without candidates decides nothing; give at least one")
     decisions = [verdict.decision for verdict in candidates] or ["inconclusive"]
     decision: Decision = "invalid" if controls.unstable else min(decisions, key=SEVERITY.index)
@@ -267,4 +269,4 @@ def decide_run(
 def _controls_line(found: ControlFindings) -> str:
     if not found.unstable:
         return found.summary
-    return f"void: the baseline regressed against itself in {', '.join(found.unstable)}; {found.summary}"
+    return f"void: the baseline did not repeat itself in {', '.join(found.unstable)}; {found.summary}"

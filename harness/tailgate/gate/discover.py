@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,11 @@ FEWEST_ITEMS = 10  # a part with fewer is not looked at
 BINS = 4  # quarters of a numeric attribute with many values
 MOST_VALUES = 12  # of an attribute, before its numbers are cut into quarters or its names left out
 SHOWN = 5
-BETWEEN = " to "
+LABELS = (  # of a quarter: what it says, and which numbers belong to it
+    re.compile(r"below (?P<high>\S+)"),
+    re.compile(r"(?P<low>\S+) to below (?P<high>\S+)"),
+    re.compile(r"(?P<low>\S+) or more"),
+)
 LENGTH_ATTRIBUTES = ("prompt_tokens", "baseline_tokens")
 
 
@@ -25,7 +31,8 @@ LENGTH_ATTRIBUTES = ("prompt_tokens", "baseline_tokens")
 class Part:
     """Items of one slice that share a value of an attribute; `low`, `high` bound the shrunk difference.
 
-    `value` is the value itself, or ``A to B`` for a quarter of a number that takes many.
+    `value` is the value itself, or for a quarter of a number that takes many values ``below A``, ``A to below B`` or
+    ``B or more``.
     """
 
     slice: str
@@ -53,10 +60,11 @@ class Search:
 
 def holds(value: Any, label: str) -> bool:
     """Whether an item with this value of an attribute belongs to the part with that label."""
-    low, between, high = label.partition(BETWEEN)
-    if between and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(low) <= value <= float(high)
-    return str(value) == label
+    quarter = next((match for pattern in LABELS if (match := pattern.fullmatch(label))), None)
+    if quarter is None or not isinstance(value, (int, float)) or isinstance(value, bool):
+        return str(value) == label
+    edges = quarter.groupdict()
+    return float(edges.get("low", "-inf")) <= value < float(edges.get("high", "inf"))
 
 
 def discover(outcomes: Sequence[PairedOutcome], alpha: float) -> Search:
@@ -120,6 +128,8 @@ def _labels(values: Sequence[Any]) -> list[str | None]:
     numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
     if len(numbers) < len(values):
         return [None] * len(values)  # names or texts, nearly one an item: no group to speak of
-    edges = np.quantile(numbers, np.linspace(0, 1, BINS + 1))
-    places = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, BINS - 1)
-    return [f"{edges[place]:g}{BETWEEN}{edges[place + 1]:g}" for place in places]
+    edges = np.quantile(numbers, np.linspace(0, 1, BINS + 1))[1:-1].tolist()
+    names = [f"below {edges[0]!r}"]
+    names += [f"{low!r} to below {high!r}" for low, high in pairwise(edges)]
+    names += [f"{edges[-1]!r} or more"]
+    return [names[place] for place in np.searchsorted(edges, numbers, side="right")]

@@ -136,6 +136,8 @@ class Evidence:
 def weigh(data: Mapping[CellKey, CellData], plan: GatePlan) -> tuple[Evidence, ...]:
     """Evidence of every planned cell in plan order, with the closed-testing adjustment; a cell without items has e = 1.
 
+    Cells that are only described take no part in the testing.
+
     Raises
     ------
     IntegrityError
@@ -143,8 +145,10 @@ def weigh(data: Mapping[CellKey, CellData], plan: GatePlan) -> tuple[Evidence, .
     """
     _check_cells(data, plan)
     found = [_weigh_cell(data.get(cell.key, CellData()), cell) for cell in plan.cells]
-    adjusted = adjusted_log_e([cell.log_e_fail for cell in found])
-    return tuple(replace(cell, log_e_fail_adjusted=float(value)) for cell, value in zip(found, adjusted, strict=True))
+    adjusted = iter(adjusted_log_e([cell.log_e_fail for cell in found if not cell.plan.descriptive]))
+    return tuple(
+        cell if cell.plan.descriptive else replace(cell, log_e_fail_adjusted=float(next(adjusted))) for cell in found
+    )
 
 
 def _weigh_cell(data: CellData, cell: CellPlan) -> Evidence:
@@ -199,6 +203,8 @@ def _is_open(found: Evidence, bar: float) -> bool:
         return False
     if n < cell.min_items:
         return True
+    if cell.descriptive:
+        return False
     if found.log_e_fail_adjusted >= bar:
         return False
     return found.log_e_pass < bar if cell.informative else found.log_e_fail > 0

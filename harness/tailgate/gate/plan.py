@@ -12,17 +12,25 @@ from tailgate.records import Calibration, CellKey, CellPlan, GatePlan
 from tailgate.stats.margins import MarginRule, calibrated_margin, informativeness
 
 UNCALIBRATED_MARGIN = 0.05  # where neither the gate nor a calibration draw gives one
+DESCRIBED_ITEMS = 40  # of a cell that is described, not gated
+DESCRIPTIVE = "descriptive: measured, never gated"
 NOT_CALIBRATED = "no calibration draw: whether the cell is informative is not known and was not applied"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellSpec:
-    """A cell the suite asks for. `cluster_items` is the declared largest cluster, where items share texts."""
+    """A cell the suite asks for.
+
+    `cluster_items` is the declared largest cluster, where items share texts; `descriptive` cells are measured and
+    never gated; `size` is how many items there are at all, None without end.
+    """
 
     key: CellKey
     chance: float
     clustered: bool
     cluster_items: int = 1
+    descriptive: bool = False
+    size: int | None = None
 
 
 def plan_gate(
@@ -77,7 +85,9 @@ def _plan_cell(config: GateConfig, spec: CellSpec, calibration: Calibration | No
         raise IntegrityError(f"{spec.key}: a calibration of {found} items makes no sense; calibrate again")
     margin = _margin(config, spec.key, chance, calibration)
     doubt = None if calibration is None else _doubt(config, calibration, chance, margin)
-    fewest, most = _item_limits(config, spec.key)
+    fewest, most = _item_limits(config, spec)
+    if spec.descriptive:
+        doubt, fewest = DESCRIPTIVE, min(max(fewest, DESCRIBED_ITEMS), most)
     return CellPlan(
         key=spec.key,
         margin=margin,
@@ -87,7 +97,9 @@ def _plan_cell(config: GateConfig, spec: CellSpec, calibration: Calibration | No
         max_items=most,
         calibration=calibration,
         informative=doubt is None,
-        reason=NOT_CALIBRATED if calibration is None else doubt,
+        reason=NOT_CALIBRATED if calibration is None and doubt is None else doubt,
+        descriptive=spec.descriptive,
+        size=spec.size,
         clustered=spec.clustered,
         cluster_items=spec.cluster_items,
     )
@@ -113,13 +125,15 @@ def _margin(config: GateConfig, key: CellKey, chance: float, calibration: Calibr
     return calibrated_margin(calibration.score, chance, rule)
 
 
-def _item_limits(config: GateConfig, key: CellKey) -> tuple[int, int]:
-    defaults = GateConfig.model_fields
+def _item_limits(config: GateConfig, spec: CellSpec) -> tuple[int, int]:
+    key, defaults = spec.key, GateConfig.model_fields
     fewest = value_for(config.min_items, key) or int(defaults["min_items"].default)
     most = value_for(config.max_items, key) or int(defaults["max_items"].default)
     if fewest > most:
         raise ConfigError(f"min_items {fewest} of {key} exceeds its max_items {most}; lower one or raise the other")
-    return fewest, most
+    if spec.size is not None and spec.size < fewest:
+        raise ConfigError(f"{key} has {spec.size} items, min_items asks for {fewest}; lower it or give more items")
+    return fewest, most if spec.size is None else min(most, spec.size)
 
 
 def slice_of(name: str) -> str:

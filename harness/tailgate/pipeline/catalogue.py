@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from tailgate.errors import UsageError
 from tailgate.variants.registry import methods
-from tailgate_slices.item import SliceError
+from tailgate_slices.drawing import fixed_values, stratum_of
+from tailgate_slices.item import Slice, SliceError
 from tailgate_slices.registry import get_slice, slice_names
 
 
@@ -27,7 +31,14 @@ def list_slices() -> list[dict[str, Any]]:
     """Name, version, axis and strata of every slice."""
     found = [get_slice(name) for name in slice_names()]
     return [
-        {"name": each.name, "version": each.version, "axis": each.axis, "strata": list(each.strata)} for each in found
+        {
+            "name": each.name,
+            "version": each.version,
+            "axis": each.axis,
+            "strata": list(each.strata),
+            "axes": _axes(each),
+        }
+        for each in found
     ]
 
 
@@ -39,6 +50,7 @@ def show_slice(name: str) -> dict[str, Any]:
         "version": found.version,
         "axis": found.axis,
         "strata": list(found.strata),
+        "axes": _axes(found),
         "chance": found.chance,
         **{key: dict(value) if key == "failure_modes" else value for key, value in asdict(found.card).items()},
     }
@@ -51,8 +63,14 @@ def card_lines(card: dict[str, Any]) -> list[str]:
         if key == "failure_modes":
             lines += ["failure modes:", *(f"  {mode}: {meaning}" for mode, meaning in value.items())]
         elif key not in ("name", "version"):
-            lines.append(f"{key}: {', '.join(value) if isinstance(value, list) else value}")
+            lines.append(f"{key}: {_shown(value)}")
     return lines
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{key} {' '.join(each)}" for key, each in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def generate_items(request: ItemRequest) -> Iterator[dict[str, Any]]:
@@ -66,12 +84,54 @@ def generate_items(request: ItemRequest) -> Iterator[dict[str, Any]]:
     found = _slice(request.slice)
     if request.n < 1:
         raise UsageError(f"--n {request.n}: give a number of at least 1")
-    strata = _strata(request.settings, found.strata, found.axis)
+    strata = _strata(request.settings, found)
     tokens = _tokens(request.tokenizer) if found.uses_tokenizer else None
     for number in range(request.n):
         stratum, index = strata[number % len(strata)], number // len(strata)
         item = found.item(stratum=stratum, seed=request.seed, index=index, tokens=tokens)
         yield {**asdict(item), "references": list(item.references), "attributes": dict(item.attributes)}
+
+
+def lint_cards() -> list[str]:
+    """What is missing on the cards of the slices, or overdue today."""
+    from tailgate_slices.cards import card_problems
+
+    today = datetime.now(UTC).date()
+    return [problem for name in slice_names() for problem in card_problems(get_slice(name), today)]
+
+
+def check_prompts(file: Path) -> dict[str, Any]:
+    """What a file of one's own prompts holds.
+
+    Raises
+    ------
+    UsageError
+        The file has a fault; the message names the line.
+    """
+    from tailgate_slices.sources import check_file
+
+    try:
+        found = check_file(file)
+    except SliceError as error:
+        raise UsageError(str(error)) from error
+    return {
+        "path": found.path,
+        "sha256": found.sha256,
+        "rows": found.rows,
+        "strata": dict(found.strata),
+        "graders": dict(found.graders),
+        "warnings": list(found.warnings),
+    }
+
+
+def check_lines(found: dict[str, Any]) -> list[str]:
+    """A checked file for a terminal."""
+    counts = [f"{name}: {_counts(found[name])}" for name in ("strata", "graders")]
+    return [f"{found['path']}: {found['rows']} prompts", *counts, *(f"warning: {each}" for each in found["warnings"])]
+
+
+def _counts(table: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in table.items())
 
 
 def list_methods() -> list[dict[str, Any]]:
@@ -86,20 +146,32 @@ def list_methods() -> list[dict[str, Any]]:
     ]
 
 
-def _slice(name: str) -> Any:
+def _slice(name: str) -> Slice:
     try:
         return get_slice(name)
     except SliceError as error:
         raise UsageError(str(error)) from error
 
 
-def _strata(settings: tuple[str, ...], strata: tuple[str, ...], axis: str) -> tuple[str, ...]:
-    if not settings:
-        return strata
+def _axes(found: Slice) -> dict[str, list[str]]:
+    return {axis: list(values) for axis, values in found.axes.items()}
+
+
+def _strata(settings: tuple[str, ...], found: Slice) -> tuple[str, ...]:
+    """Every combination of the values asked for; all of the first axis where none of its values is."""
+    asked: dict[str, list[str]] = {}
     for setting in settings:
-        if setting not in strata:
-            raise UsageError(f"--set {setting}: no such stratum; choose {axis}=VALUE from {', '.join(strata)}")
-    return tuple(stratum for stratum in strata if stratum in settings)
+        try:
+            fixed = fixed_values(found, setting)
+        except SliceError as error:
+            raise UsageError(f"--set {setting}: {error}") from error
+        for axis, value in fixed.items():
+            asked.setdefault(axis, []).append(value)
+    asked.setdefault(found.axis, list(found.axes[found.axis]))
+    values = {axis: [value for value in found.axes[axis] if value in chosen] for axis, chosen in asked.items()}
+    return tuple(
+        stratum_of(found, dict(zip(values, chosen, strict=True))) for chosen in itertools.product(*values.values())
+    )
 
 
 def _tokens(spec: str) -> Any:

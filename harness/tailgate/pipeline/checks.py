@@ -5,10 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tailgate.errors import ConfigError, IntegrityError
+from tailgate.gate import CellSpec
 from tailgate.pipeline.sides import Side
+from tailgate.records import CellKey
 from tailgate.variants.variant import Facts, Variant
 from tailgate_slices.registry import get_slice
-from tailgate_slices.suites import Suite
+from tailgate_slices.suites import Suite, SuiteCell
+
+
+def cell_spec(key: CellKey, calibration_items: int) -> CellSpec:
+    """What the gate must know of a cell. Of a slice with an end the last items are the calibration draw.
+
+    Raises
+    ------
+    ConfigError
+        The slice has hardly more items than the calibration draw takes.
+    """
+    maker = get_slice(key.slice)
+    shared, size = maker.cluster_items(key.stratum), maker.size(key.stratum)
+    if size is not None and size <= calibration_items:
+        raise ConfigError(
+            f"{key} has {size} items, {calibration_items} of them would go to calibration; "
+            "give more items or lower calibration_items in the gate"
+        )
+    return CellSpec(
+        key=key,
+        chance=maker.chance,
+        clustered=shared > 1,
+        cluster_items=shared,
+        descriptive=maker.descriptive,
+        size=None if size is None else size - calibration_items,
+    )
 
 
 def check_pair(baseline: Variant, candidate: Variant) -> None:
@@ -49,7 +76,7 @@ def check_ends(baseline: Side, candidate: Facts, name: str) -> None:
 
 
 def inapplicable_strata(suite: Suite, sides: Sequence[Variant]) -> dict[str, str]:
-    """Strata that exceed the context of a side, with the reason.
+    """Strata that exceed the context of a side, or that this machine cannot serve, with the reason.
 
     Raises
     ------
@@ -59,15 +86,26 @@ def inapplicable_strata(suite: Suite, sides: Sequence[Variant]) -> dict[str, str
     context = min(side.context_length for side in sides)
     found: dict[str, str] = {}
     for cell in suite.cells:
-        needed = get_slice(cell.slice).min_context(cell.stratum)
-        if needed > context:
-            name = f"{cell.slice}/{cell.stratum}"
-            found[name] = f"needs {needed} tokens of context, the model has {context}"
-            if cell.required:
-                raise ConfigError(f"suite {suite.name} requires {name}, which {found[name]}; choose another suite")
+        name, reason = f"{cell.slice}/{cell.stratum}", _obstacle(cell, context)
+        if reason is None:
+            continue
+        if cell.required:
+            raise ConfigError(f"suite {suite.name} requires {name}, which {reason}; choose another suite")
+        found[name] = reason
     if len(found) == len(suite.cells):
-        raise ConfigError(f"no stratum of suite {suite.name} fits a context of {context} tokens; choose another suite")
+        raise ConfigError(
+            f"no stratum of suite {suite.name} can be served, the first because it {next(iter(found.values()))}; "
+            "choose another suite"
+        )
     return found
+
+
+def _obstacle(cell: SuiteCell, context: int) -> str | None:
+    maker = get_slice(cell.slice)
+    if (needed := maker.min_context(cell.stratum)) > context:
+        return f"needs {needed} tokens of context, the model has {context}"
+    lacking = maker.needs(cell.stratum)
+    return None if lacking is None else f"cannot be served here: {lacking}"
 
 
 def _short(digest: str | None) -> str:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from tailgate.config import GateConfig, load_gate
-from tailgate.errors import ConfigError, RunFolderError, UsageError
-from tailgate.gate import CellSpec, plan_gate, with_controls
+from tailgate.errors import ConfigError, OutputError, RunFolderError, SetupError, UsageError
+from tailgate.gate import plan_gate, with_controls
 from tailgate.gate.columns import OutcomeColumns
 from tailgate.gate.discover import discover
-from tailgate.pipeline.checks import check_ends, check_pair, inapplicable_strata
-from tailgate.pipeline.confirm import confirm_parts
+from tailgate.pipeline.checks import cell_spec, check_ends, check_pair, inapplicable_strata
+from tailgate.pipeline.confirm import Confirming, confirm_parts
 from tailgate.pipeline.control_records import Controls
 from tailgate.pipeline.controls import run_controls
 from tailgate.pipeline.decide import decide_outcomes
@@ -28,6 +28,7 @@ from tailgate.pipeline.options import CompareOptions, Observer, Silent
 from tailgate.pipeline.pairs import ItemSource
 from tailgate.pipeline.rounds import Stopping, answer_ahead, calibrate, run_candidate
 from tailgate.pipeline.sides import Side
+from tailgate.pipeline.traffic import Traffic, describe_traffic, look_at_traffic
 from tailgate.records import CellKey, PairedOutcome, RunVerdict
 from tailgate.report.model import build_view
 from tailgate.report.render import FORMATS, file_name, render
@@ -35,7 +36,7 @@ from tailgate.store.run_folder import NOISE, POSITIVE, RunFolder, read_manifest
 from tailgate.store.transcripts import Store
 from tailgate.variants.variant import resolve
 from tailgate_slices.item import SliceError
-from tailgate_slices.registry import get_slice
+from tailgate_slices.sandbox import UNSAFE_VARIABLE
 from tailgate_slices.suites import Suite, load_suite
 
 
@@ -62,6 +63,8 @@ def compare_variants(options: CompareOptions, observer: Observer | None = None) 
     """
     observer = observer or Silent()
     started = time.monotonic()
+    if options.unsafe_exec:
+        os.environ[UNSAFE_VARIABLE] = "1"
     suite, gate_name, gate = _load_rules(options)
     with RunFolder(_run_path(options), resume=options.resume is not None) as folder:
         store = Store(options.store or default_store())
@@ -69,17 +72,20 @@ def compare_variants(options: CompareOptions, observer: Observer | None = None) 
             if options.resume is None:
                 folder.write_manifest(opening_manifest(options))
             frozen = _freeze(options, suite, (gate_name, gate), store, observer)
+            traffic = None if options.traffic is None else look_at_traffic(options.traffic, frozen.tokens)
             manifest = _begin(folder, frozen, options)
-            asked = _run_all(frozen, options, started, observer)
+            asked = _run_all(frozen, options, _stopping(options, started), observer)
+            manifest["discovery"] = _discovery(frozen, asked, options, _stopping(options, started), observer)
             finish_manifest(manifest, frozen, asked.stopped, len(asked.outcomes), asked.controls)
             manifest["elapsed_s"] = round(time.monotonic() - started, 1)
-            manifest["discovery"] = _discovery(frozen, asked, options, observer)
-            return _finish(folder, manifest, frozen, asked)
+            return _finish(folder, manifest, frozen, asked, traffic)
         finally:
             store.close()
 
 
 def _load_rules(options: CompareOptions) -> tuple[Suite, str, GateConfig]:
+    if options.candidates and options.controls == "only":
+        raise UsageError("--controls only runs the controls alone: leave the candidates out, or the option")
     if not options.candidates and options.controls != "only":
         raise UsageError("nothing to compare: give at least one candidate behind the baseline")
     if len(set(options.candidates)) < len(options.candidates):
@@ -110,8 +116,7 @@ def _freeze(
 ) -> Frozen:
     device = choose_device(options.device)
     observer.note("reading models")
-    candidates_asked = () if options.controls == "only" else options.candidates
-    sides = [resolve(text, device) for text in (options.baseline, *candidates_asked)]
+    sides = [resolve(text, device) for text in (options.baseline, *options.candidates)]
     for variant in sides[1:]:
         check_pair(sides[0], variant)
     engine = choose_engine(options.engine, sides[0].config)
@@ -122,12 +127,12 @@ def _freeze(
         observer.note(f"not applicable: {name} {reason}")
     baseline = Side("baseline", sides[0], store, engine)
     candidates = tuple(Side("candidate", variant, store, engine) for variant in sides[1:])
-    _read_facts(baseline, candidates, options.residency)
+    _read_facts(baseline, candidates, options)
     keys = [CellKey(slice=cell.slice, stratum=cell.stratum) for cell in suite.cells]
     keys = [key for key in keys if str(key) not in outside]
     seed = suite.seed if options.seed is None else options.seed
     calibration = calibrate(suite, keys, baseline, gate[1].calibration_items, observer)
-    specs = [CellSpec(key=key, chance=get_slice(key.slice).chance, clustered=False) for key in keys]
+    specs = [cell_spec(key, gate[1].calibration_items) for key in keys]
     return Frozen(
         suite=suite,
         gate_name=gate[0],
@@ -140,14 +145,18 @@ def _freeze(
     )
 
 
-def _read_facts(baseline: Side, candidates: Sequence[Side], residency: str) -> None:
-    """Fingerprint every side before anything is answered, holding at most the baseline and one candidate."""
+def _read_facts(baseline: Side, candidates: Sequence[Side], options: CompareOptions) -> None:
+    """Fingerprint every side before anything is answered, holding at most the baseline and one other.
+
+    A single candidate stays in memory where it is asked next; with controls the positive control comes first.
+    """
     baseline.facts()
+    next_asked = len(candidates) == 1 and options.controls == "none" and options.residency == "both"
     for candidate in candidates:
-        if residency == "one":
+        if options.residency == "one":
             baseline.unload()
         check_ends(baseline, candidate.facts(donor=baseline), candidate.variant.spec.text)
-        if len(candidates) > 1 or residency == "one":
+        if not next_asked:
             candidate.unload()
 
 
@@ -173,9 +182,12 @@ class Asked:
     stopped: dict[str, str] = field(default_factory=dict)
 
 
-def _run_all(frozen: Frozen, options: CompareOptions, started: float, observer: Observer) -> Asked:
+def _stopping(options: CompareOptions, started: float) -> Stopping:
     deadline = started + options.budget_s if options.budget_s is not None else None
-    stopping = Stopping(fixed_n=options.fixed_n, fail_fast=options.fail_fast, deadline=deadline)
+    return Stopping(fixed_n=options.fixed_n, fail_fast=options.fail_fast, deadline=deadline)
+
+
+def _run_all(frozen: Frozen, options: CompareOptions, stopping: Stopping, observer: Observer) -> Asked:
     source = ItemSource(seed=frozen.seed, side=frozen.baseline)
     asked = Asked()
     if options.residency == "one":
@@ -183,6 +195,8 @@ def _run_all(frozen: Frozen, options: CompareOptions, started: float, observer: 
         frozen.baseline.unload()
     if options.controls != "none":
         asked.controls = run_controls(frozen.plan, source, stopping, observer)
+        if options.controls == "only" and not (asked.controls.noise or asked.controls.positive):
+            raise SetupError(f"no control could be run: {'; '.join(asked.controls.missing)}")
     plan = with_controls(frozen.plan, asked.controls.judged(frozen.plan))
     for candidate in frozen.candidates:
         run = run_candidate(plan, source, candidate, stopping, observer)
@@ -193,17 +207,19 @@ def _run_all(frozen: Frozen, options: CompareOptions, started: float, observer: 
     return asked
 
 
-def _finish(folder: RunFolder, manifest: dict[str, Any], frozen: Frozen, asked: Asked) -> Result:
+def _finish(
+    folder: RunFolder, manifest: dict[str, Any], frozen: Frozen, asked: Asked, traffic: Traffic | None
+) -> Result:
     verdict = decide_outcomes(
         manifest, frozen.plan, OutcomeColumns.of(asked.outcomes), asked.controls.judged(frozen.plan)
     )
-    history = frozen.baseline.store.history
-    keep_history(history, frozen, manifest["created_utc"], verdict, asked.controls.positive_cells(frozen.plan))
-    manifest["notes"] += health_warnings(history, frozen)
     folder.write_outcomes(asked.outcomes)
     for name, outcomes in ((NOISE, asked.controls.noise), (POSITIVE, asked.controls.positive)):
         if outcomes:
             folder.write_outcomes(outcomes, name)
+    if traffic is not None:
+        manifest["traffic"] = describe_traffic(traffic, frozen.suite, verdict.candidates)
+    manifest["notes"] += _health(frozen, manifest["created_utc"], verdict, asked)
     view = build_view(verdict, manifest, asked.outcomes)
     for form in FORMATS:
         folder.write_text(file_name(form), render(view, form))
@@ -211,7 +227,19 @@ def _finish(folder: RunFolder, manifest: dict[str, Any], frozen: Frozen, asked: 
     return Result(path=folder.path, verdict=verdict, manifest=manifest)
 
 
-def _discovery(frozen: Frozen, asked: Asked, options: CompareOptions, observer: Observer) -> dict[str, Any]:
+def _health(frozen: Frozen, created_utc: str, verdict: RunVerdict, asked: Asked) -> list[str]:
+    """What the history of the cells warns of. Answers and verdict do not hang on it, so a failure is a note."""
+    history = frozen.baseline.store.history
+    try:
+        keep_history(history, frozen, created_utc, verdict, asked.controls.positive_cells(frozen.plan))
+        return health_warnings(history, frozen)
+    except OutputError as error:
+        return [f"the history of the cells was not kept: {error}"]
+
+
+def _discovery(
+    frozen: Frozen, asked: Asked, options: CompareOptions, stopping: Stopping, observer: Observer
+) -> dict[str, Any]:
     """By candidate: the parts of the slices that lost most, and what fresh items say of them, where that was asked."""
     found: dict[str, Any] = {}
     source = ItemSource(seed=frozen.seed, side=frozen.baseline)
@@ -220,7 +248,8 @@ def _discovery(frozen: Frozen, asked: Asked, options: CompareOptions, observer: 
         search = discover([each for each in asked.outcomes if each.candidate == name], frozen.plan.alpha)
         found[name] = search.to_dict()
         if options.confirm:
-            tested = confirm_parts(search.parts, frozen.plan, source, side, observer)
+            rules = Confirming(stopping=stopping, one_at_a_time=options.residency == "one")
+            tested = confirm_parts(search.parts, frozen.plan, source, side, rules, observer)
             found[name]["confirmed"] = [each.to_dict() for each in tested]
             side.unload()
     return found

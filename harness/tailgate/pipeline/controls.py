@@ -21,26 +21,43 @@ SOURCE_OPTIONS = ("revision",)  # of the baseline's spec, which say what is read
 
 def run_controls(plan: GatePlan, source: ItemSource, stopping: Stopping, observer: Observer) -> Controls:
     """Run both controls on the items of the run; what cannot be run is named, with the reason."""
-    baseline, missing = source.side, []
-    positive: list[PairedOutcome] = []
-    try:
-        broken = positive_control(baseline)
-    except TailgateError as error:
-        missing.append(f"positive control {POSITIVE} ({error})")
-    else:
-        until_decided = replace(stopping, fixed_n=False, fail_fast=False)
-        positive = run_candidate(plan, source, broken, until_decided, observer).outcomes
-        broken.unload()
-    noise: list[PairedOutcome] = []
-    again = baseline.in_other_batches()
-    if again is None:
-        missing.append(f"noise floor (the engine {baseline.engine_choice.name} offers no other batches)")
-    else:
-        items = [item for cell in plan.cells for item in source.items(cell.key, 0, min(NOISE_ITEMS, cell.max_items))]
-        observer.stage(NOISE, 2 * len(items))
-        noise = [replace(each, candidate=NOISE) for each in answer_pair(items, baseline, again, observer.advance)]
-        again.unload()
+    positive, no_positive = _run_positive(plan, source, stopping, observer)
+    noise, no_noise = _run_again(plan, source, stopping, observer)
+    missing = [reason for reason in (no_positive, no_noise) if reason is not None]
     return Controls(noise=tuple(noise), positive=tuple(positive), missing=tuple(missing))
+
+
+def _run_positive(
+    plan: GatePlan, source: ItemSource, stopping: Stopping, observer: Observer
+) -> tuple[list[PairedOutcome], str | None]:
+    """Outcomes of the positive control, and why they are not all there, if they are not."""
+    try:
+        broken = positive_control(source.side)
+    except TailgateError as error:
+        return [], f"positive control {POSITIVE} ({error})"
+    try:
+        run = run_candidate(plan, source, broken, replace(stopping, fixed_n=False, fail_fast=False), observer)
+    finally:
+        broken.unload()
+    return run.outcomes, f"positive control {POSITIVE} to its end ({run.stopped})" if run.stopped else None
+
+
+def _run_again(
+    plan: GatePlan, source: ItemSource, stopping: Stopping, observer: Observer
+) -> tuple[list[PairedOutcome], str | None]:
+    """Outcomes of the baseline against itself, or why there are none."""
+    again = source.side.in_other_batches()
+    if again is None:
+        return [], f"noise floor (the engine {source.side.engine_choice.name} offers no other batches)"
+    if stopping.out_of_time:
+        return [], "noise floor (the time budget ended)"
+    items = [item for cell in plan.cells for item in source.items(cell.key, 0, min(NOISE_ITEMS, cell.max_items))]
+    observer.stage(NOISE, 2 * len(items))
+    try:
+        outcomes = answer_pair(items, source.side, again, observer.advance)
+    finally:
+        again.unload()
+    return [replace(each, candidate=NOISE) for each in outcomes], None
 
 
 def positive_control(baseline: Side) -> Side:

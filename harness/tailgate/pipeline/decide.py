@@ -64,7 +64,14 @@ def replan(plan: GatePlan, config: GateConfig) -> GatePlan:
     return plan_gate(
         config,
         [
-            CellSpec(key=cell.key, chance=cell.slice_chance, clustered=cell.clustered, cluster_items=cell.cluster_items)
+            CellSpec(
+                key=cell.key,
+                chance=cell.slice_chance,
+                clustered=cell.clustered,
+                cluster_items=cell.cluster_items,
+                descriptive=cell.descriptive,
+                size=cell.size,
+            )
             for cell in plan.cells
         ],
         {cell.key: cell.calibration for cell in plan.cells if cell.calibration is not None},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tailgate.pipeline.manifest import Frozen
+from tailgate.pipeline.sides import Side
 from tailgate.records import CellVerdict, RunVerdict
 from tailgate.store.history import CellRecord, History
 from tailgate_slices.registry import get_slice
@@ -19,7 +20,11 @@ def keep_history(
 ) -> None:
     """Record every cell of every candidate, and of the positive control."""
     run = frozen.sha256
-    rows = [(each.candidate, False, cell) for each in verdict.candidates for cell in each.cells]
+    # A candidate that is the baseline itself flips nothing, and that says nothing of the cell.
+    other = {side.variant.spec.text for side in frozen.candidates if not _is_baseline(side, frozen)}
+    rows = [
+        (each.candidate, False, cell) for each in verdict.candidates if each.candidate in other for cell in each.cells
+    ]
     rows += [("positive control", True, cell) for cell in control]
     history.add(
         [
@@ -43,6 +48,10 @@ def keep_history(
     )
 
 
+def _is_baseline(side: Side, frozen: Frozen) -> bool:
+    return side.facts().lossless or side.facts().fingerprint == frozen.baseline.facts().fingerprint
+
+
 def health_warnings(history: History, frozen: Frozen) -> list[str]:
     """What the last runs say of each cell of a plan, this run's included; empty where nothing is wrong."""
     baseline = frozen.baseline.facts().fingerprint
@@ -56,7 +65,7 @@ def health_warnings(history: History, frozen: Frozen) -> list[str]:
 
 
 def _stale(seen: Sequence[CellRecord]) -> Iterator[str]:
-    if len(seen) < RUNS:
+    if len({each.run for each in seen}) < RUNS:
         return
     scores = [each.baseline_score for each in seen]
     if min(scores) >= SATURATED:

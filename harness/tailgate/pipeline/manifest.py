@@ -15,7 +15,9 @@ from tailgate.pipeline.control_records import NOT_ASKED, Controls
 from tailgate.pipeline.options import CompareOptions
 from tailgate.records import SCHEMA_VERSION, Calibration, CellKey, CellPlan, GatePlan
 from tailgate.variants.fingerprint import hash_json
+from tailgate_slices.item import TokenCounter
 from tailgate_slices.registry import get_slice
+from tailgate_slices.sandbox import unsafe_from_environment
 from tailgate_slices.suites import Suite
 
 if TYPE_CHECKING:
@@ -38,6 +40,11 @@ class Frozen:
     baseline: Side
     candidates: tuple[Side, ...]
     fixed_n: bool
+
+    @property
+    def tokens(self) -> TokenCounter:
+        """What measures lengths."""
+        return self.baseline.variant.tokenizer
 
     @property
     def sha256(self) -> str:
@@ -177,6 +184,8 @@ def _notes(frozen: Frozen) -> list[str]:
     notes = [note for side in (frozen.baseline, *frozen.candidates) for note in side.facts().notes]
     if frozen.baseline.engine_choice.note:
         notes.append(frozen.baseline.engine_choice.note)
+    if unsafe_from_environment():
+        notes.append("generated code may have run without a sandbox: --unsafe-exec")
     for side in frozen.candidates:
         if side.facts().lossless:
             notes.append(f"{side.variant.spec.text}: lossless, the method changed no tensor of this checkpoint")

@@ -30,6 +30,8 @@ class CompareOptions:
     budget_s: float | None = None
     controls: Literal["auto", "none", "only"] = "auto"
     residency: Literal["both", "one"] = "both"
+    traffic: Path | None = None
+    unsafe_exec: bool = False
     device: str | None = None
     argv: tuple[str, ...] = ()
 
@@ -45,7 +47,8 @@ class CompareOptions:
             data = dict(manifest["options"])
             for key in ("candidates", "argv"):
                 data[key] = tuple(data[key])
-            data["store"] = Path(data["store"]) if data["store"] else None
+            for key in ("store", "traffic"):
+                data[key] = Path(data[key]) if data.get(key) else None
             return cls(**{**data, "out": None, "resume": resume})
         except (KeyError, TypeError, ValueError) as error:
             raise RunFolderError(

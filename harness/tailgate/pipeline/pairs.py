@@ -10,8 +10,8 @@ from typing import Any
 
 from tailgate.engine.request import Request, TokenStats, Transcript, Verification
 from tailgate.pipeline.sides import Progress, Side
-from tailgate.records import CellKey, PairedOutcome
-from tailgate_slices.item import Answer, Grade, Item
+from tailgate.records import NONFINITE, CellKey, PairedOutcome
+from tailgate_slices.item import Answer, Grade, Item, SliceError
 from tailgate_slices.registry import get_slice
 
 
@@ -62,11 +62,14 @@ def _fitting(items: Sequence[Item], sides: Sequence[Side]) -> list[Request]:
     return [request for request in requests if request.longest <= context]
 
 
-def grade_transcript(item: Item, transcript: Transcript) -> Grade | None:
-    """Grade an answer; None where there is none to grade (non-finite logits)."""
+def grade_transcript(item: Item, transcript: Transcript) -> Grade | str:
+    """Grade an answer, or say why there is nothing to grade or nothing to grade it with (no sandbox, say)."""
     if transcript.finish_reason == "nonfinite":
-        return None
-    return get_slice(item.slice).grade(item, Answer(text=transcript.text, finish_reason=transcript.finish_reason))
+        return NONFINITE
+    try:
+        return get_slice(item.slice).grade(item, Answer(text=transcript.text, finish_reason=transcript.finish_reason))
+    except SliceError as error:
+        return f"ungradable: {error}"
 
 
 def _pair(
@@ -82,12 +85,12 @@ def _pair(
     )
     return PairedOutcome(
         **_item_fields(item, candidate),
-        baseline_score=old.score if old else 0.0,
-        candidate_score=new.score if new else 0.0,
+        baseline_score=_score(old),
+        candidate_score=_score(new),
         baseline_text=before.text,
         candidate_text=after.text,
-        baseline_failure=old.failure_mode if old else None,
-        candidate_failure=new.failure_mode if new else None,
+        baseline_failure=_failure(old),
+        candidate_failure=_failure(new),
         baseline_finish=before.finish_reason,
         candidate_finish=after.finish_reason,
         baseline_tokens=len(before.tokens),
@@ -97,8 +100,23 @@ def _pair(
         baseline_divergence_char=_offset(before, split, baseline.variant.tokenizer.decode),
         candidate_divergence_char=_offset(after, split, candidate.variant.tokenizer.decode),
         invalid=_invalid(old, new),
+        baseline_signals=_signals(old),
+        candidate_signals=_signals(new),
         **_token_means(verified.stats),
     )
+
+
+def _score(grade: Grade | str) -> float:
+    return grade.score if isinstance(grade, Grade) else 0.0
+
+
+def _failure(grade: Grade | str) -> str | None:
+    return grade.failure_mode if isinstance(grade, Grade) else None
+
+
+def _signals(grade: Grade | str) -> str:
+    measured = grade.signals if isinstance(grade, Grade) else {}
+    return json.dumps({name: float(value) for name, value in measured.items() if math.isfinite(value)}, sort_keys=True)
 
 
 def _token_means(stats: TokenStats | None) -> dict[str, Any]:
@@ -114,10 +132,10 @@ def _token_means(stats: TokenStats | None) -> dict[str, Any]:
     }
 
 
-def _invalid(old: Grade | None, new: Grade | None) -> str | None:
-    if old is None:
-        return "baseline_nonfinite"
-    return "candidate_nonfinite" if new is None else None
+def _invalid(old: Grade | str, new: Grade | str) -> str | None:
+    if isinstance(old, str):
+        return f"baseline_{old}"
+    return f"candidate_{new}" if isinstance(new, str) else None
 
 
 def _too_long(item: Item, candidate: Side) -> PairedOutcome:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tailgate.config import GateConfig, load_gate
+from tailgate.config import GateConfig, load_gate, value_for
 from tailgate.errors import ConfigError, UsageError
 from tailgate.gate import CellSpec, plan_gate
+from tailgate.pipeline.checks import cell_spec
 from tailgate.records import CellKey, CellPlan
-from tailgate.stats.margins import MarginRule, calibrated_margin
+from tailgate.stats.margins import MarginRule, calibrated_margin, informativeness
 from tailgate.stats.planning import (
     CellRules,
     VerdictChances,
@@ -47,6 +48,7 @@ class CellForecast:
     margin: float
     max_items: int
     fewest_items: int  # to a pass, when nothing flips
+    informative: bool  # at the assumed score
     can_pass: bool
     items_to_pass: int | None
     items_to_fail: int | None
@@ -89,7 +91,7 @@ def forecast(suite: str, gate: str | None, given: Assumptions) -> Forecast:
     except SliceError as error:
         raise ConfigError(str(error)) from error
     config = load_gate(gate or found.gate)
-    plan = plan_gate(config, _specs(found), {}, {})
+    plan = plan_gate(config, _specs(found, config), {}, {})
     rng = np.random.default_rng(given.seed)
     cells = tuple(_cell(cell, config, len(plan.cells), given, rng) for cell in plan.cells)
     return Forecast(
@@ -112,12 +114,9 @@ def _check(given: Assumptions) -> None:
         raise UsageError(f"--runs {given.runs}: give a number of at least 1")
 
 
-def _specs(suite: Suite) -> Sequence[CellSpec]:
+def _specs(suite: Suite, config: GateConfig) -> Sequence[CellSpec]:
     return [
-        CellSpec(
-            key=CellKey(slice=cell.slice, stratum=cell.stratum), chance=get_slice(cell.slice).chance, clustered=False
-        )
-        for cell in suite.cells
+        cell_spec(CellKey(slice=cell.slice, stratum=cell.stratum), config.calibration_items) for cell in suite.cells
     ]
 
 
@@ -136,24 +135,38 @@ def _cell(
         batch_items=config.batch_items,
         min_items=cell.min_items,
     )
+    informative = _informative(cell, config, margin, given)
+    if_equal = verdict_chances(equal, rules, given.runs, rng)
     return CellForecast(
         cell=str(cell.key),
         margin=margin,
         max_items=cell.max_items,
         fewest_items=fewest,
-        can_pass=fewest <= cell.max_items,
+        informative=informative,
+        can_pass=informative and fewest <= cell.max_items,
         items_to_pass=items_to_pass(equal, margin, config.alpha),
         items_to_fail=items_to_fail(lossy, margin, rules.alpha_fail),
         detectable_loss=detectable_loss(cell.max_items, churn=given.churn, margin=margin, alpha=rules.alpha_fail),
         tokens_per_item=2 * get_slice(cell.key.slice).min_context(cell.key.stratum),
-        if_equal=verdict_chances(equal, rules, given.runs, rng),
+        if_equal=if_equal if informative else _without_passes(if_equal),
         if_lossy=verdict_chances(lossy, rules, given.runs, rng),
     )
 
 
+def _informative(cell: CellPlan, config: GateConfig, margin: float, given: Assumptions) -> bool:
+    """Whether a calibration at the assumed score would show that the cell has something to lose."""
+    n = config.calibration_items
+    needed = cell.chance + config.informative_factor * margin
+    return informativeness(round(given.score * n), n, needed=needed, alpha=config.alpha).informative
+
+
+def _without_passes(chances: VerdictChances) -> VerdictChances:
+    return replace(chances, passed=0.0, inconclusive=chances.inconclusive + chances.passed)
+
+
 def _margin(cell: CellPlan, config: GateConfig, given: Assumptions) -> float:
     """The gate's margin, else the one that a calibration at the assumed score would give."""
-    if config.margin is not None:
+    if value_for(config.margin, cell.key) is not None:
         return cell.margin
     rule = MarginRule(relative=config.margin_relative, floor=config.margin_floor, ceiling=config.margin_ceiling)
     return calibrated_margin(given.score, cell.chance, rule)
@@ -175,12 +188,7 @@ def forecast_lines(found: Forecast) -> list[str]:
             f"{cell.cell:<32} {cell.margin:>6.3f} {cell.max_items:>6} {_items(cell.items_to_pass):>8} "
             f"{_items(cell.items_to_fail):>8} {sees:>7} {cell.if_equal.passed:>12.0%} {cell.if_lossy.regression:>13.0%}"
         )
-    lines += [
-        f"{cell.cell} cannot pass: {cell.fewest_items} items without a single flip are needed, the cap is "
-        f"{cell.max_items}"
-        for cell in found.cells
-        if not cell.can_pass
-    ]
+    lines += [f"{cell.cell} cannot pass: {_obstacle(cell, given)}" for cell in found.cells if not cell.can_pass]
     return [
         *lines,
         "",
@@ -188,6 +196,12 @@ def forecast_lines(found: Forecast) -> list[str]:
         "pass at, fail at: items at which the verdict is expected; sees: smallest loss that is blocked at the cap",
         f"chances: {given.runs} simulated cells each, seed {given.seed}; regressions at alpha / {len(found.cells)}",
     ]
+
+
+def _obstacle(cell: CellForecast, given: Assumptions) -> str:
+    if not cell.informative:
+        return f"a baseline that scores {given.score:g} there is too close to chance for a margin of {cell.margin:g}"
+    return f"{cell.fewest_items} items without a single flip are needed, the cap is {cell.max_items}"
 
 
 def _items(count: int | None) -> str:

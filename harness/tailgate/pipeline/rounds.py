@@ -13,6 +13,7 @@ from tailgate.pipeline.pairs import ItemSource, answer_baseline, answer_pair, gr
 from tailgate.pipeline.sides import Side
 from tailgate.records import Calibration, CellKey, GatePlan, PairedOutcome
 from tailgate.variants.fingerprint import hash_json
+from tailgate_slices.item import Grade, Item
 from tailgate_slices.registry import get_slice
 from tailgate_slices.suites import Suite
 
@@ -24,6 +25,11 @@ class Stopping:
     fixed_n: bool = False
     fail_fast: bool = False
     deadline: float | None = None  # time.monotonic() seconds
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time budget has ended."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,13 +82,22 @@ def calibrate(
 def _calibrate_now(
     source: ItemSource, cells: Sequence[CellKey], n_items: int, observer: Observer
 ) -> dict[CellKey, Calibration]:
-    items = [item for key in cells for item in source.items(key, 0, n_items)]
+    items = [item for key in cells for item in _calibration_items(source, key, n_items)]
     transcripts = answer_baseline(items, source.side, observer.advance)
-    correct = dict.fromkeys(cells, 0)
+    scored = dict.fromkeys(cells, 0.0)
     for item in items:
         grade = grade_transcript(item, transcripts[item.id]) if item.id in transcripts else None
-        correct[CellKey(slice=item.slice, stratum=item.stratum)] += grade is not None and grade.score == 1.0
-    return {key: Calibration(n=n_items, correct=count) for key, count in correct.items()}
+        if isinstance(grade, Grade):
+            scored[CellKey(slice=item.slice, stratum=item.stratum)] += grade.score
+    # Scores between 0 and 1 count by their whole sum: rounding down never makes a cell informative.
+    return {key: Calibration(n=n_items, correct=int(total + 1e-9)) for key, total in scored.items()}
+
+
+def _calibration_items(source: ItemSource, key: CellKey, n_items: int) -> list[Item]:
+    """Fresh items; of a slice with an end, whose items have one order, the last ones: no run takes them as evidence."""
+    size = get_slice(key.slice).size(key.stratum)
+    first = 0 if size is None else size - n_items
+    return source.items(key, first, first + n_items)
 
 
 def run_candidate(
@@ -144,7 +159,7 @@ def _tokens(plan: GatePlan) -> dict[CellKey, int]:
 def _must_stop(plan: GatePlan, outcomes: Sequence[PairedOutcome], stopping: Stopping) -> str | None:
     undecided = _undecided(plan, outcomes, stopping)
     left = ", ".join(map(str, undecided))
-    if undecided and stopping.deadline is not None and time.monotonic() >= stopping.deadline:
+    if undecided and stopping.out_of_time:
         return f"the time budget ended; undecided: {left}"
     if undecided and stopping.fail_fast:
         verdict = decide_candidate(collect(outcomes, plan), plan, candidate="", baseline="")

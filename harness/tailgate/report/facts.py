@@ -34,6 +34,7 @@ def fact_groups(manifest: Mapping[str, Any], verdict: RunVerdict) -> tuple[FactG
         *(_group(f"Candidate {number}", facts) for number, facts in enumerate(_candidates(manifest), start=1)),
         _group("Engine", _engine(manifest)),
         *_searches(section(manifest, "discovery")),
+        *_traffic(section(manifest, "traffic")),
         _group("Work done", _work(section(manifest, "counters"))),
         _group("Software", _all(section(manifest, "versions"))),
     ]
@@ -106,6 +107,36 @@ def _candidates(manifest: Mapping[str, Any]) -> list[list[Fact]]:
 def _engine(manifest: Mapping[str, Any]) -> list[Fact]:
     rest = _pick(manifest, "device", "template_sha256", "tokenizer_sha256", "ignored_generation_config")
     return _pick(section(manifest, "engine"), "name", "version") + rest
+
+
+def _traffic(found: Mapping[str, Any]) -> list[FactGroup]:
+    """What the deltas mean for the traffic that was given; descriptive."""
+    if not found:
+        return []
+    facts = [
+        Fact(label="prompts", value=show(found.get("prompts"))),
+        Fact(label="no cell stands for", value=f"{share(found.get('uncovered'))} of it"),
+        Fact(label="kinds", value=_shares(section(found, "families"))),
+        Fact(label="kinds that no cell stands for", value=_shares(section(found, "uncovered_families"))),
+        Fact(label="cells", value=_shares(section(found, "cells"))),
+    ]
+    for name, each in section(found, "candidates").items():
+        if isinstance(each, Mapping):
+            weighted = (
+                f"{points(each.get('mean'))} points by traffic, {points(each.get('worst'))} by the worst cell of each"
+            )
+            said = f"{weighted}, over {share(each.get('measured_share'))} of it"
+            facts.append(Fact(label=one_line(str(name), 80), value=said))
+    return [_group("What that means for the traffic given (descriptive)", facts)]
+
+
+def _shares(table: Mapping[str, Any]) -> str:
+    return ", ".join(f"{one_line(str(name), 60)} {share(value)}" for name, value in table.items() if value) or "none"
+
+
+def share(value: Any) -> str:
+    """A share of 1 in percent."""
+    return f"{100 * value:.0f} %" if isinstance(value, int | float) else NOT_RECORDED
 
 
 def _searches(found: Mapping[str, Any]) -> list[FactGroup]:

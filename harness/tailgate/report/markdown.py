@@ -57,7 +57,7 @@ def _candidate(candidate: CandidateView, *, alone: bool) -> list[str]:
     lines += [escape(candidate.bounds_note), ""]
     lines += _bullets(_short_note(cell) for cell in candidate.cells if cell.reason and cell.decision != "pass")
     lines += _cell_notes(candidate.cells)
-    lines += _failures(candidate)
+    lines += _failures(candidate) + _signals(candidate)
     return lines + _flips(candidate)
 
 
@@ -114,6 +114,18 @@ def _failures(candidate: CandidateView) -> list[str]:
     header = ("cell", "how answers failed", "baseline", "candidate", "change")
     note = [escape(candidate.failures_left_out), ""] if candidate.failures_left_out else []
     return ["### How answers failed", "", *_table(header, rows, align="llrrr"), *note]
+
+
+def _signals(candidate: CandidateView) -> list[str]:
+    if not candidate.signals:
+        return []
+    rows = [
+        (code_span(row.cell), code_span(row.signal), row.n, row.baseline, row.candidate, row.change)
+        for row in candidate.signals
+    ]
+    header = ("cell", "measured", "n", "baseline", "candidate", "change")
+    opening = ["<details><summary>Measured beside the score; means, nothing of it decides</summary>", ""]
+    return [*opening, *_table(header, rows, align="llrrrr"), "</details>", ""]
 
 
 def _flips(candidate: CandidateView) -> list[str]:

@@ -10,6 +10,7 @@ from tailgate.records import CandidateVerdict, Decision, PairedOutcome, RunVerdi
 from tailgate.report.cells import bounds_note, cell_row, confidence, contrast, forest_row, worst_first
 from tailgate.report.facts import fact_groups, noise_floor, notices, section
 from tailgate.report.flips import failure_table, flip_groups, invalid_items
+from tailgate.report.signals import signal_rows
 from tailgate.report.text import count, one_line
 from tailgate.report.view import Banner, CandidateView, Fact, ReportView
 
@@ -127,6 +128,7 @@ def _candidate(
         forest=tuple(forest_row(cell) for cell in cells),
         failures=failures.rows,
         failures_left_out=failures.left_out,
+        signals=signal_rows(outcomes),
         flips=flips,
         flips_note=_flips_note(outcomes, bool(flips)),
         invalid_items=invalid_items(outcomes),

@@ -144,6 +144,18 @@ class FailureRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignalRow:
+    """Mean of one thing that the grader measured in one cell, on each side."""
+
+    cell: str
+    signal: str
+    n: str
+    baseline: str
+    candidate: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateView:
     """Everything that the report says about one candidate."""
 
@@ -160,6 +172,7 @@ class CandidateView:
     forest: tuple[ForestRow, ...]
     failures: tuple[FailureRow, ...]
     failures_left_out: str | None
+    signals: tuple[SignalRow, ...]
     flips: tuple[FlipGroup, ...]
     flips_note: str | None
     invalid_items: str | None

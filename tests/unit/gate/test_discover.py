@@ -2,7 +2,7 @@
 
 import json
 
-from tailgate.gate.discover import FEWEST_ITEMS, discover
+from tailgate.gate.discover import FEWEST_ITEMS, _groups, discover, holds
 from tests.unit.gate.factory import EASY, LONG, outcome
 
 
@@ -30,7 +30,17 @@ def test_the_planted_part_comes_first_and_is_shrunk():
 def test_a_number_with_many_values_is_cut_into_quarters():
     rows = made(200, LONG, lambda i: {"distance": i * 10}, lambda i: i < 50)
     worst = next(part for part in discover(rows, 0.05).parts if part.attribute == "distance")
-    assert (worst.value, worst.n) == ("0 to 497.5", 50)
+    assert (worst.value, worst.n) == ("below 497.5", 50)
+
+
+def test_every_item_lies_in_exactly_one_quarter():
+    rows = made(203, LONG, lambda i: {"distance": (i * i) % 97 / 7}, lambda i: i % 2)
+    labels = sorted({label for _, attribute, label in dict(_groups(rows)) if attribute == "distance"})
+    for row in rows:
+        value = json.loads(row.attributes)["distance"]
+        assert sum(holds(value, label) for label in labels) == 1
+    assert any(holds(-1e9, label) for label in labels)
+    assert any(holds(1e9, label) for label in labels)
 
 
 def test_names_that_differ_for_every_item_are_no_parts():

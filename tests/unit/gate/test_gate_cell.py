@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tailgate.records import Calibration
-from tests.unit.gate.factory import LONG, cell, decide, plan_of, scored, verdict_of
+from tests.unit.gate.factory import EASY, LONG, cell, decide, plan_of, scored, verdict_of
 
 # --- deciding a cell ----------------------------------------------------------------------------------------------
 
@@ -154,3 +154,29 @@ def test_flag_length_drift_is_absent_where_nothing_was_counted():
 def test_flag_refusal_drift_beyond_five_points_more(refused, flagged):
     data = scored(ties=100, baseline_failures={"refused": 2}, failure_modes={"refused": refused})
     assert ("refusal_drift" in verdict_of(data).flags) is flagged
+
+
+# --- cells that are only described --------------------------------------------------------------------------------
+
+
+def test_a_descriptive_cell_neither_blocks_nor_passes_whatever_it_shows():
+    for data in (scored(losses=300), scored(ties=300)):
+        assert verdict_of(data, descriptive=True, informative=False).verdict == "uninformative"
+
+
+def test_a_descriptive_slice_does_not_stand_in_the_way_of_a_release():
+    described = cell(LONG, descriptive=True, informative=False, min_items=40)
+    found = decide({EASY: scored(ties=300), LONG: scored(losses=40)}, plan_of(cell(), described))
+    assert found.decision == "pass"
+
+
+def test_a_run_of_descriptive_cells_alone_is_undecided():
+    found = decide({EASY: scored(ties=300)}, plan_of(cell(descriptive=True, informative=False)))
+    assert (found.decision, found.reasons[-1]) == ("inconclusive", "no cell is gated")
+
+
+def test_a_descriptive_cell_takes_no_part_in_the_correction_for_many_cells():
+    alone = decide({EASY: scored(ties=80, losses=16)}, plan_of(cell())).cells[0]
+    described = cell(LONG, descriptive=True, informative=False)
+    beside = decide({EASY: scored(ties=80, losses=16), LONG: scored(ties=40)}, plan_of(cell(), described)).cells[0]
+    assert beside.log_e_fail_adjusted == alone.log_e_fail_adjusted

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tailgate.config import GateConfig
@@ -34,6 +36,19 @@ def test_plan_gate_with_a_high_baseline_marks_the_cell_informative():
     plan = plan_gate(GateConfig(), SPECS[:1], {EASY: GOOD}, {})
     assert plan.cells[0].informative
     assert plan.cells[0].reason is None
+
+
+def test_plan_gate_marks_a_descriptive_cell_as_never_gated():
+    spec = replace(SPECS[0], descriptive=True)
+    (planned,) = plan_gate(GateConfig(), [spec], {EASY: GOOD}, {}).cells
+    assert (planned.informative, planned.reason, planned.min_items) == (False, "descriptive: measured, never gated", 40)
+
+
+def test_plan_gate_caps_a_cell_at_the_items_there_are():
+    (planned,) = plan_gate(GateConfig(), [replace(SPECS[0], size=210)], {EASY: GOOD}, {}).cells
+    assert planned.max_items == 210
+    with pytest.raises(ConfigError, match="has 12 items, min_items asks for 20"):
+        plan_gate(GateConfig(), [replace(SPECS[0], size=12)], {EASY: GOOD}, {})
 
 
 def test_plan_gate_takes_chance_from_the_gate_before_the_suite():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import time
 
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from tailgate.pipeline import compare as job
 from tailgate.pipeline.options import CompareOptions
 from tailgate.store.run_folder import read_manifest, read_outcomes
 from tailgate_slices import registry
+from tailgate_slices.item import SliceError
 from tests.support import toy
 from tests.support.tiny import Tiny, save_tiny, tiny_model
 
@@ -365,3 +367,84 @@ def test_time_is_in_the_manifest_and_not_in_the_verdict(compare):
     result = compare()
     assert time.strftime("%Y") in result.manifest["finished_utc"]
     assert time.strftime("%Y-%m") not in (result.path / "verdict.json").read_text()
+
+
+class Finite(toy.Toy):
+    """A hundred words, in one order whatever the seed."""
+
+    def size(self, stratum):
+        return 100
+
+    def item(self, *, stratum, seed, index, tokens):
+        assert 0 <= index < 100, index
+        return super().item(stratum=stratum, seed=0, index=index, tokens=tokens)
+
+
+class Grouped(toy.Toy):
+    """Four questions share a text."""
+
+    def cluster_items(self, stratum):
+        return 4
+
+    def item(self, *, stratum, seed, index, tokens):
+        made = super().item(stratum=stratum, seed=seed, index=index, tokens=tokens)
+        return dataclasses.replace(made, cluster=f"text {index // 4}")
+
+
+class Sandboxed(toy.Toy):
+    """Has nothing to run the answers of level 2 with."""
+
+    def needs(self, stratum):
+        return "no interpreter of level 2" if stratum == "level=2" else None
+
+    def grade(self, item, answer):
+        if answer.text == "?":
+            raise SliceError("the sandbox went away")
+        return dataclasses.replace(super().grade(item, answer), signals={"length": len(answer.text), "odd": math.nan})
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Put another slice in the place of the toy."""
+
+    def put(name):
+        monkeypatch.setattr(registry, "BUILT_IN", {"toy": f"{__name__}:{name}"})
+        registry.get_slice.cache_clear()
+
+    return put
+
+
+def test_a_slice_with_an_end_is_calibrated_on_items_that_no_run_asks(compare, serve):
+    serve("Finite")
+    result = compare(fixed_n=True)
+    assert [cell.n for cell in result.verdict.candidates[0].cells] == [60, 60]
+    asked = {outcome.index for outcome in read_outcomes(result.path)}
+    assert asked == set(range(60))
+    assert result.manifest["calibration"]["toy/level=1"] == {"n": 40, "correct": 40}
+
+
+def test_items_that_share_a_text_are_decided_by_text(compare, serve):
+    serve("Grouped")
+    result = compare(fixed_n=True)
+    assert [(cell.n, cell.n_clusters) for cell in result.verdict.candidates[0].cells] == [(120, 30), (120, 30)]
+    assert result.verdict.decision == "inconclusive"
+    assert "takes 40 clusters of 4 without a single flip" in result.verdict.candidates[0].cells[0].reason
+
+
+def test_what_the_machine_cannot_serve_is_not_applicable(compare, serve):
+    serve("Sandboxed")
+    result = compare()
+    assert result.verdict.not_applicable == {"toy/level=2": "cannot be served here: no interpreter of level 2"}
+
+
+def test_an_answer_that_cannot_be_graded_is_invalid_not_wrong(compare, serve):
+    serve("Sandboxed")
+    verdict = compare(half_broken).verdict
+    assert (verdict.decision, verdict.exit_code) == ("invalid", 4)
+    assert "candidate_ungradable: the sandbox went away" in verdict.candidates[0].cells[0].reason
+
+
+def test_what_a_grader_measures_is_kept_as_far_as_it_is_a_number(compare, serve):
+    serve("Sandboxed")
+    first = read_outcomes(compare().path)[0]
+    assert json.loads(first.baseline_signals) == json.loads(first.candidate_signals) == {"length": 6.0}

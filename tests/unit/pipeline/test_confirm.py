@@ -1,6 +1,7 @@
 """Parts named by a search are tested on fresh items, and only on those that belong to them."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -8,6 +9,7 @@ from tailgate.gate.discover import Part, holds
 from tailgate.pipeline import confirm
 from tailgate.pipeline.options import Silent
 from tailgate.pipeline.pairs import ItemSource
+from tailgate.pipeline.rounds import Stopping
 from tailgate.records import CellKey
 from tailgate_slices import registry
 from tailgate_slices.item import Item
@@ -42,10 +44,10 @@ def asked(monkeypatch):
     registry.get_slice.cache_clear()
 
 
-def confirmed(candidate, *parts):
+def confirmed(candidate, *parts, **rules):
     plan = plan_of(*(replace(cell(key), margin=0.10, max_items=120) for key in LEVELS))
     source = ItemSource(seed=7, side=None)
-    return confirm.confirm_parts(parts, plan, source, candidate, Silent())
+    return confirm.confirm_parts(parts, plan, source, candidate, confirm.Confirming(**rules), Silent())
 
 
 def test_a_lossy_part_is_confirmed_on_fresh_items_of_its_own(asked):
@@ -66,6 +68,32 @@ def test_a_part_that_does_not_occur_again_is_undecided(asked):
     assert (found.verdict, found.n, found.delta) == ("undecided", 0, None)
 
 
+def test_cells_of_a_part_take_turns_by_lot(asked):
+    confirmed("equal", part(attribute="prompt_length", value="None"))
+    strata = [item.stratum for item in asked]
+    assert set(strata) == {"level=1", "level=2"}
+    assert any(first == second for first, second in pairwise(strata))
+
+
+def test_nothing_is_asked_once_the_time_budget_has_ended(asked):
+    (found,) = confirmed("lossy", part(), stopping=Stopping(deadline=0.0))
+    assert (found.verdict, found.n) == ("undecided", 0)
+
+
+def test_the_baseline_leaves_memory_before_the_candidate_comes(asked, monkeypatch):
+    order = []
+
+    class Baseline:
+        def unload(self):
+            order.append("baseline leaves")
+
+    monkeypatch.setattr(confirm, "answer_baseline", lambda items, *_: order.append(f"baseline answers {len(items)}"))
+    plan = plan_of(*(replace(cell(key), margin=0.10, max_items=120) for key in LEVELS))
+    source = ItemSource(seed=7, side=Baseline())
+    confirm.confirm_parts([part()], plan, source, "equal", confirm.Confirming(one_at_a_time=True), Silent())
+    assert order == ["baseline answers 120", "baseline leaves"]
+
+
 def test_what_is_known_only_afterwards_and_more_than_three_parts_are_left_out(asked):
     many = [part(value=f"level={i % 2 + 1}") for i in range(5)]
     assert len(confirmed("equal", part(attribute="baseline_tokens"), *many)) == 3
@@ -73,7 +101,8 @@ def test_what_is_known_only_afterwards_and_more_than_three_parts_are_left_out(as
 
 @pytest.mark.parametrize(
     ("value", "label", "inside"),
-    [(3, "3", True), ("sw", "sw", True), ("sw", "am", False), (250, "0 to 497.5", True), (498, "0 to 497.5", False),
+    [(3, "3", True), ("sw", "sw", True), ("sw", "am", False), (250, "below 497.5", True), (497.5, "below 497.5", False),
+     (497.5, "497.5 to below 800.0", True), (800, "497.5 to below 800.0", False), (800, "800.0 or more", True),
      ("right to left", "right to left", True), (True, "True", True)],
 )  # fmt: skip
 def test_a_value_belongs_to_its_label(value, label, inside):

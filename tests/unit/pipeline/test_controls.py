@@ -3,7 +3,7 @@
 import pytest
 
 from tailgate import decide, load_run
-from tailgate.errors import UsageError, VariantError
+from tailgate.errors import SetupError, UsageError, VariantError
 from tailgate.pipeline import compare as job
 from tailgate.pipeline import controls
 from tailgate.pipeline.options import CompareOptions
@@ -90,7 +90,27 @@ def test_cells_that_miss_the_control_still_block(run):
 def test_a_baseline_that_regresses_against_itself_voids_the_run(run):
     verdict = run(again=broken).verdict
     assert (verdict.decision, verdict.exit_code) == ("invalid", 4)
-    assert "the baseline regressed against itself in toy/level=1, toy/level=2" in verdict.controls
+    assert "the baseline did not repeat itself in toy/level=1, toy/level=2" in verdict.controls
+
+
+def test_a_baseline_that_falls_silent_when_asked_again_voids_the_run(run):
+    verdict = run(again=lambda word: None if word < "e" else word).verdict
+    assert (verdict.decision, verdict.exit_code) == ("invalid", 4)
+    assert "not run: noise floor behind item" in verdict.controls
+
+
+def test_a_control_without_an_answer_says_where_it_ended(run):
+    verdict = run(control=lambda word: None).verdict
+    assert verdict.decision == "inconclusive"
+    assert "ended here at item" in verdict.candidates[0].cells[0].reason
+
+
+def test_a_control_that_the_time_budget_stopped_is_named(run):
+    verdict = run(control=lambda word: word if word < "g" else "?", budget_s=1e-9).verdict
+    stopped = "not run: positive control rtn:bits=2,group=64,sym=true to its end (the time budget ended"
+    assert stopped in verdict.controls
+    assert "not run: noise floor (the time budget ended)" in verdict.controls
+    assert verdict.decision == "inconclusive"
 
 
 def test_more_flips_than_the_noise_floor_are_flagged_as_churn(run, tmp_path):
@@ -129,6 +149,28 @@ def test_controls_alone_decide_nothing(run):
     assert (verdict.decision, verdict.exit_code) == ("inconclusive", 3)
     assert verdict.candidates == ()
     assert "caught in 2 of 2 cells" in verdict.controls
+
+
+def test_controls_alone_take_no_candidate(run):
+    with pytest.raises(UsageError, match="leave the candidates out"):
+        run(controls="only")
+
+
+def test_controls_alone_of_which_none_can_run_are_refused(run):
+    with pytest.raises(SetupError, match=r"no control could be run: positive control .*quantized already"):
+        run(controls="only", candidates=(), control=None, again=None)
+
+
+def test_the_models_of_controls_are_freed_when_a_run_is_interrupted(run, monkeypatch):
+    freed = []
+    monkeypatch.setattr(Side, "unload", lambda side: freed.append(side.variant.spec.text))
+
+    def interrupted(word):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(control=interrupted)
+    assert any(spec.endswith("@rtn:bits=2") for spec in freed)
 
 
 def test_without_controls_a_candidate_is_needed(run):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tailgate.errors import OutputError
 from tailgate.pipeline import health
 from tailgate.store.history import CellRecord
 from tailgate.store.transcripts import Store
@@ -55,6 +56,27 @@ def test_a_control_that_is_caught_less_clearly_is_noticed(history):
     history.add([record(run, is_control=True, log_e_fail=e) for run, e in enumerate(evidence, start=1)])
     found = history.latest("f", ("code", "1", "s"), is_control=True, runs=5)
     assert "caught less clearly than before (0.050 against 0.200 nats an item)" in next(health._weaker(found))
+
+
+def test_two_candidates_of_a_run_are_one_run(history):
+    history.add([record(run, candidate=name, flips=0) for run in range(1, 5) for name in "ab"])
+    found = history.latest("f", ("code", "1", "s"), is_control=False, runs=health.RUNS)
+    assert len(found) == 8
+    assert list(health._stale(found)) == []
+    assert len(history.latest("f", ("code", "1", "s"), is_control=False, runs=2)) == 4
+
+
+def test_a_history_that_cannot_be_written_says_so(tmp_path):
+    store = Store(tmp_path)
+    store.close()
+    with pytest.raises(OutputError, match="cannot write to the history"):
+        store.history.add([record(1)])
+
+
+def test_records_of_a_run_are_kept_together_or_not_at_all(history):
+    with pytest.raises(OutputError):
+        history.add([record(1), record(2, n=None)])
+    assert history.latest("f", ("code", "1", "s"), is_control=False, runs=5) == []
 
 
 def test_an_identical_rerun_counts_once(history):

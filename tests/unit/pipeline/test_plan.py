@@ -26,6 +26,25 @@ def test_a_gate_under_which_nothing_can_pass_says_so(tmp_path):
     assert sum("cannot pass: 205 items without a single flip are needed" in line for line in lines) == 8
 
 
+def test_margins_in_a_table_are_taken_as_stated_and_others_calibrated(tmp_path):
+    (tmp_path / "gate.toml").write_text("margin = { code = 0.3 }\n")
+    cells = {cell.cell: cell for cell in forecast("quick", str(tmp_path / "gate.toml"), Assumptions(score=0.4)).cells}
+    assert cells["code/task=write-2"].margin == 0.3
+    assert cells["general/tier=1"].margin == pytest.approx(0.04)
+
+
+def test_a_cell_that_would_be_uninformative_cannot_pass():
+    found = forecast("quick", None, Assumptions(score=0.3))
+    assert not any(cell.informative or cell.can_pass or cell.if_equal.passed for cell in found.cells)
+    assert any("too close to chance" in line for line in forecast_lines(found))
+
+
+def test_a_vanishing_margin_is_refused_by_the_gate_file(tmp_path):
+    (tmp_path / "gate.toml").write_text("margin = 1e-7\n")
+    with pytest.raises(ConfigError, match=r"margin.* = 1e-07.*greater than or equal to 0\.0001"):
+        forecast("quick", str(tmp_path / "gate.toml"), Assumptions())
+
+
 def test_a_forecast_is_the_same_every_time():
     assert forecast("quick", None, QUICK) == forecast("quick", None, QUICK)
 

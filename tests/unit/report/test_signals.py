@@ -1,0 +1,35 @@
+"""What graders measured beside the score is averaged by cell and side, over items that both sides have."""
+
+import json
+
+from tailgate.report.signals import signal_rows
+from tests.unit.gate.factory import EASY, LONG, outcome
+
+
+def measured(index, key, before, after, **changes):
+    sides = {"baseline_signals": json.dumps(before), "candidate_signals": json.dumps(after)}
+    return outcome(index, key, **sides, **changes)
+
+
+def test_means_are_by_cell_and_signal():
+    rows = signal_rows(
+        [
+            measured(0, LONG, {"abstained": 0.0, "foreign": 0.5}, {"abstained": 1.0, "foreign": 0.5}),
+            measured(1, LONG, {"abstained": 0.0, "foreign": 0.0}, {"abstained": 0.0, "foreign": 1.0}),
+            measured(2, EASY, {"foreign": 0.25}, {"foreign": 0.25}),
+        ]
+    )
+    assert [(row.cell, row.signal, row.n, row.baseline, row.candidate, row.change) for row in rows] == [
+        ("general/kind=capital", "foreign", "1", "0.250", "0.250", "+0.000"),
+        ("long_context/len=4096", "abstained", "2", "0.000", "0.500", "+0.500"),
+        ("long_context/len=4096", "foreign", "2", "0.250", "0.750", "+0.500"),
+    ]
+
+
+def test_items_that_lack_the_signal_on_one_side_are_not_compared():
+    rows = signal_rows([measured(0, EASY, {"known": 1.0}, {}), measured(1, EASY, {"known": 1.0}, {"known": 0.0})])
+    assert [(row.n, row.baseline, row.candidate) for row in rows] == [("1", "1.000", "0.000")]
+
+
+def test_invalid_items_and_items_without_signals_give_no_row():
+    assert signal_rows([outcome(0), measured(1, EASY, {"a": 1}, {"a": 1}, invalid="prompt_too_long")]) == ()
