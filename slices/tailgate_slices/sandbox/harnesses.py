@@ -1,0 +1,151 @@
+"""The programs that load a function in the sandbox and call it, one for each language.
+
+Each reads a task from its standard input and writes marked lines: ``{"problem": ..., "error": ...}`` before the first
+call, ``{"call": i, "value": ...}`` or ``{"call": i, "error": ...}`` for every call.
+"""
+
+from __future__ import annotations
+
+from tailgate_slices.sandbox.program import Language
+
+_PYTHON = r"""
+import json, os, sys
+
+
+def main(encode=json.dumps, decode=json.loads, write=os.write, out=os.dup(1)):
+    task = decode(sys.stdin.read())
+    token, function_name = task["token"], task["function"]
+
+    def tell(**frame):
+        sys.stdout.flush()
+        write(out, f"\n{token}{encode(frame)}\n".encode())
+
+    def name(error):
+        return f"{type(error).__name__}: {error}"[:300]
+
+    space = {"__name__": "answer", "__builtins__": __builtins__}
+    try:
+        code = compile(task["source"], "answer.py", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return tell(problem="syntax", error=name(error))
+    try:
+        exec(code, space)
+    except BaseException as error:
+        return tell(problem="load", error=name(error))
+    function = space.get(function_name)
+    if not callable(function):
+        return tell(problem="no_function", error="")
+    for call, argument in enumerate(task["arguments"]):
+        try:
+            tell(call=call, value=function(decode(argument)))
+        except BaseException as error:
+            tell(call=call, error=name(error))
+
+
+main()
+"""
+
+_JAVASCRIPT = r"""
+"use strict";
+const fs = require("fs"), vm = require("vm");
+const task = JSON.parse(fs.readFileSync(0, "utf8"));
+const write = fs.writeSync, encode = JSON.stringify, decode = JSON.parse;
+const tell = (frame) => write(1, "\n" + task.token + encode(frame) + "\n");
+const name = (error) => String(error && error.code ? error.code + " " + error : error).slice(0, 300);
+globalThis.require = require;
+globalThis.module = { exports: {} };
+globalThis.exports = globalThis.module.exports;
+
+function load() {
+  let script;
+  try {
+    script = new vm.Script(task.source, { filename: "answer.js" });
+  } catch (error) {
+    return tell({ problem: "syntax", error: name(error) });
+  }
+  try {
+    script.runInThisContext();
+  } catch (error) {
+    return tell({ problem: "load", error: name(error) });
+  }
+  const found = vm.runInThisContext(`typeof ${task.function} === "function" ? ${task.function} : undefined`);
+  return found || tell({ problem: "no_function", error: "" });
+}
+
+const answer = load();
+if (typeof answer === "function") {
+  task.arguments.forEach((argument, call) => {
+    try {
+      const value = answer(decode(argument));
+      tell({ call, value: value === undefined ? null : value });
+    } catch (error) {
+      tell({ call, error: name(error) });
+    }
+  });
+}
+"""
+
+_LUA = r"""
+local task = load(io.read("a"), "task", "t", {})()
+local out, format, kind_of, load, pcall = io.stdout, string.format, type, load, pcall
+local pairs, floor, concat, tostring, next = pairs, math.floor, table.concat, tostring, next
+
+local function quoted(text)
+  local plain = text:gsub('[%c"\\\127-\255]', function(char) return format("\\u%04x", char:byte()) end)
+  return '"' .. plain .. '"'
+end
+
+local function encode(value, depth)
+  local kind = kind_of(value)
+  if kind == "nil" then return "null" end
+  if kind == "boolean" then return tostring(value) end
+  if kind == "string" then return quoted(value) end
+  if kind == "number" then
+    if math.type(value) == "integer" then return format("%d", value) end
+    if value ~= value or value == math.huge or value == -math.huge then return "null" end
+    return format("%.17g", value)
+  end
+  if kind ~= "table" or depth > 20 then error("a result of type " .. kind) end
+  local parts, n = {}, #value
+  for i = 1, n do parts[i] = encode(value[i], depth + 1) end
+  local keys = 0
+  for _ in pairs(value) do keys = keys + 1 end
+  if keys == n then return "[" .. concat(parts, ",") .. "]" end
+  parts = {}
+  for key, each in pairs(value) do parts[#parts + 1] = quoted(tostring(key)) .. ":" .. encode(each, depth + 1) end
+  return "{" .. concat(parts, ",") .. "}"
+end
+
+local function tell(text)
+  out:write("\n", task.token, "{", text, "}\n")
+  out:flush()
+end
+
+local function problem(kind, message)
+  tell('"problem":' .. quoted(kind) .. ',"error":' .. quoted(tostring(message):sub(1, 300)))
+end
+
+local function loaded()
+  -- A local function is seen only by its own chunk, so the chunk is asked to hand it out where it can be.
+  local chunk = load(task.source .. "\nreturn " .. task.name, "=answer", "t")
+  local reason
+  if not chunk then chunk, reason = load(task.source, "=answer", "t") end
+  if not chunk then return problem("syntax", reason) end
+  local fine, found = pcall(chunk)
+  if not fine then return problem("load", found) end
+  if kind_of(found) ~= "function" then found = _G[task.name] end
+  if kind_of(found) ~= "function" then return problem("no_function", "") end
+  return found
+end
+
+local answer = loaded()
+if answer then
+  for i, argument in ipairs(task.arguments) do
+    local fine, text = pcall(function() return encode(answer(load(argument, "argument", "t", {})()), 0) end)
+    if fine then tell('"call":' .. (i - 1) .. ',"value":' .. text)
+    else tell('"call":' .. (i - 1) .. ',"error":' .. quoted(tostring(text):sub(1, 300))) end
+  end
+end
+"""
+
+HARNESSES: dict[Language, str] = {"python": _PYTHON, "javascript": _JAVASCRIPT, "lua": _LUA}
