@@ -1,90 +1,147 @@
-"""Small Python functions to write and programs whose output to predict. Nothing a model wrote is executed."""
+"""Small programs to write, repair, complete or follow in three languages.
+
+What a model wrote is run only where hidden tests must decide, and only in the sandbox.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
 from tailgate_slices.code.functions import Signature, returned_expression, same_polynomial
 from tailgate_slices.code.programs import draw_program
-from tailgate_slices.drawing import item_id, pick, pick_distinct, require_stratum
+from tailgate_slices.code.tasks import DRAW, grade_executed
+from tailgate_slices.drawing import fixed_values, item_id, pick, pick_distinct
 from tailgate_slices.grading import COMMON_MODES, RIGHT, bounded, failure, settled, signed_numbers, words
-from tailgate_slices.item import Answer, Card, Grade, Item, SliceError, TokenCounter, item_rng
+from tailgate_slices.item import Answer, Card, Grade, Item, Slice, SliceError, TokenCounter, item_rng
+from tailgate_slices.sandbox import LANGUAGES, Language, unsafe_from_environment, why_not
 
 _PARAMETERS = ("a", "b", "c", "x", "y", "z", "price", "count", "total", "width", "height", "tax")
 _FUNCTIONS = ("add", "join", "merge", "mix", "scale", "shift", "blend", "score")
 _OPERATORS = ("+", "-", "*")
+_DRAWN: tuple[Language, ...] = ("python",) * 8 + ("javascript", "lua")  # where a stratum leaves the language open
 
 
-class Code:
-    """Write a function of so many operations, or say what a program of so many operations prints."""
+class Code(Slice):
+    """Write, repair or complete a function of so many steps, or say what a program of so many lines prints."""
 
     name = "code"
-    version = "1"
-    axis = "task"
-    strata: tuple[str, ...] = (
-        *("task=write-1", "task=write-2", "task=write-3", "task=write-5"),
-        *("task=print-1", "task=print-2", "task=print-4"),
+    version = "2"
+    axes: Mapping[str, tuple[str, ...]] = MappingProxyType(
+        {
+            "task": (
+                *("write-1", "write-2", "write-3", "write-5", "print-1", "print-2", "print-4"),
+                *("complete-1", "complete-2", "complete-3", "spec-1", "spec-2", "spec-3"),
+                *("repair-1", "repair-2", "repair-3"),
+            ),
+            "language": LANGUAGES,
+        }
     )
-    chance = 0.0
-    uses_tokenizer = False
     card = Card(
         catches="Lost exactness: dropped operations, swapped operators, broken syntax, values not followed through.",
+        why="Code tolerates no slip: one lost token and a program does something else.",
         scoring="write: 1 if the function parses, has the asked-for name and number of parameters, and returns the "
-        "same polynomial. print: 1 if the last value of the program's type in the output given is the output. "
-        "Else 0. Nothing is executed.",
+        "same polynomial; nothing is run. print: 1 if the last value of the program's type in the output given is "
+        "the output. spec, repair, complete: 1 if the function, run in a sandbox, agrees with the specification on "
+        "all hidden arguments (the example, corner cases, random ones, one of them twice). Else 0.",
         provenance="Generated functions and programs; no text of others.",
         licence="Apache-2.0",
         failure_modes={
             **COMMON_MODES,
-            "no_code": "no function in the answer",
+            "no_code": "no code in the answer",
             "syntax_error": "the code does not parse",
             "wrong_signature": "a function of another name or with other parameters",
             "unsupported": "more than one return of an expression of names, integers and + - *",
             "wrong_expression": "returns something else",
             "wrong_output": "another output",
             "no_output": "no value of the type that the program prints",
+            "wrong_answer": "runs and returns something else on a hidden test",
+            "runtime_error": "stops with an error",
+            "timeout": "does not end in time",
+            "resources": "takes more memory than allowed or writes more than it may",
+            "forbidden": "tried something the sandbox forbids: network, processes, files",
         },
-        limits="A function to write stands in the request as a formula: this measures exact copying, syntax and "
-        "naming, not design. Straight-line code; no loops, no libraries, no execution of what the model wrote.",
+        limits="write: the formula stands in the request; exact copying, syntax and naming, not design. spec, repair, "
+        "complete: one to four standard transformations of small values; no algorithms, no classes, no files. Hidden "
+        "tests are finite: a wrong function that agrees on all of them passes. Runs only where a sandbox works.",
     )
 
     def item(self, *, stratum: str, seed: int, index: int, tokens: TokenCounter | None) -> Item:
-        """Draw a function or a program of as many operations as the stratum says."""
-        require_stratum(self, stratum)
+        """Draw a language where the stratum names none, then a task of as many steps as the stratum says."""
+        fixed = self._fixed(stratum)
         rng = item_rng(self.name, self.version, seed, stratum, index)
-        task, operations = _task(stratum)
-        draw = _write if task == "write" else _print
-        return draw(rng, operations, Item(
+        task, size = _task(fixed.get("task") or pick(rng, self._tasks(fixed)))
+        language = _language(fixed) or _drawn_language(task, rng)
+        blank = Item(
             id=item_id(self, stratum, seed, index), slice=self.name, stratum=stratum, index=index,
             prompt="", references=(), max_new_tokens=1,
-        ))  # fmt: skip
+            attributes={"task": task, "size": size, "language": language},
+        )  # fmt: skip
+        if task in DRAW:
+            return DRAW[task](rng, size, language, blank)
+        return _write(rng, size, blank) if task == "write" else _print(rng, size, language, blank)
 
     def grade(self, item: Item, answer: Answer) -> Grade:
-        """Grade a function by the polynomial it returns, an output by its value."""
-        if item.attributes["task"] == "write":
-            return _grade_function(item, answer)
-        output = _given_output(bounded(settled(answer)))
-        if item.attributes["type"] == "int":
-            found = signed_numbers(output)
-            right = bool(found) and found[-1] == item.references[0]
-        else:
-            found = words(output, fold=False)
-            right = item.references[0] in found
-        if right:
-            return RIGHT
-        return failure(answer, "wrong_output" if found else "no_output")
+        """Grade a formula by the polynomial it returns, an output by its value, everything else by running it.
+
+        Raises
+        ------
+        SandboxUnavailable
+            The item's task is graded by running the answer, and programs in its language cannot be run here.
+        """
+        if item.attributes["task"] in DRAW:
+            return grade_executed(item, answer)
+        return _grade_function(item, answer) if item.attributes["task"] == "write" else _grade_output(item, answer)
+
+    def needs(self, stratum: str) -> str | None:
+        """The reason why this machine cannot grade a stratum, None where it can."""
+        fixed = self._fixed(stratum)
+        tasks = [_task(task)[0] for task in ([fixed["task"]] if "task" in fixed else self._tasks(fixed))]
+        if not any(task in DRAW for task in tasks):
+            return None
+        language = _language(fixed)
+        for each in (language,) if language else LANGUAGES:
+            reason = why_not(each, unsafe=unsafe_from_environment())
+            if reason is not None:
+                return reason
+        return None
 
     def min_context(self, stratum: str) -> int:
-        """A short request or program, with room for the chat template, and the answer."""
-        require_stratum(self, stratum)
-        return 224 + 32 * _task(stratum)[1]
+        """A request or program, with room for the chat template, and the answer."""
+        fixed = self._fixed(stratum)
+        tasks = [_task(task) for task in ([fixed["task"]] if "task" in fixed else self._tasks(fixed))]
+        return max(448 + 160 * size if task in DRAW else 224 + 32 * size for task, size in tasks)
+
+    def _tasks(self, fixed: Mapping[str, str]) -> tuple[str, ...]:
+        """Tasks that exist in the language of a stratum."""
+        written = fixed.get("language", "python") == "python"
+        return tuple(task for task in self.axes["task"] if written or not task.startswith("write"))
+
+    def _fixed(self, stratum: str) -> dict[str, str]:
+        fixed = fixed_values(self, stratum)
+        if "task" in fixed and fixed["task"] not in self._tasks(fixed):
+            raise SliceError(
+                f"code has no stratum '{stratum}': formulas are read as Python without running them; "
+                f"choose 'task={fixed['task']}' or another task, such as 'task=spec-1,language={fixed['language']}'"
+            )
+        return fixed
 
 
-def _task(stratum: str) -> tuple[str, int]:
-    task, _, operations = stratum.partition("=")[2].partition("-")
-    return task, int(operations)
+def _task(name: str) -> tuple[str, int]:
+    task, _, size = name.partition("-")
+    return task, int(size)
+
+
+def _drawn_language(task: str, rng: np.random.Generator) -> Language:
+    language: Language = "python" if task == "write" else pick(rng, _DRAWN)
+    return language
+
+
+def _language(fixed: Mapping[str, str]) -> Language | None:
+    return next((language for language in LANGUAGES if language == fixed.get("language")), None)
 
 
 def _write(rng: np.random.Generator, operations: int, item: Item) -> Item:
@@ -100,18 +157,18 @@ def _write(rng: np.random.Generator, operations: int, item: Item) -> Item:
         references=(f"def {head}: return {expression}",),
         max_new_tokens=30 + 8 * operations,
         stop=("\n```\n",),
-        attributes={"task": "write", "function": function, "parameters": ",".join(names)},
+        attributes={**item.attributes, "function": function, "parameters": ",".join(names)},
     )
 
 
-def _print(rng: np.random.Generator, operations: int, item: Item) -> Item:
-    program = draw_program(rng, operations)
+def _print(rng: np.random.Generator, operations: int, language: Language, item: Item) -> Item:
+    program = draw_program(rng, operations, language)
     return replace(
         item,
-        prompt=f"```python\n{program.source}\n```\nWhat is the output of this code?",
+        prompt=f"```{language}\n{program.source}\n```\nWhat is the output of this code?",
         references=(program.output,),
         max_new_tokens=24 + 2 * operations,
-        attributes={"task": "print", "type": program.type},
+        attributes={**item.attributes, "type": program.type},
     )
 
 
@@ -128,6 +185,19 @@ def _grade_function(item: Item, answer: Answer) -> Grade:
     if same is None:
         return failure(answer, "unsupported")
     return RIGHT if same else failure(answer, "wrong_expression", decisive=True)
+
+
+def _grade_output(item: Item, answer: Answer) -> Grade:
+    output = _given_output(bounded(settled(answer)))
+    if item.attributes["type"] == "int":
+        found = signed_numbers(output)
+        right = bool(found) and found[-1] == item.references[0]
+    else:
+        found = words(output, fold=False)
+        right = item.references[0] in found
+    if right:
+        return RIGHT
+    return failure(answer, "wrong_output" if found else "no_output")
 
 
 def _given_output(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Functions and programs: right by construction, and never executed when a model wrote them."""
+"""Formulas to write and outputs to predict: right by construction, and judged without running an answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def asked(reference, **attributes):
         prompt="Write a Python function",
         references=(reference,),
         max_new_tokens=20,
-        attributes=attributes,
+        attributes={"language": "python", **attributes},
     )
 
 
@@ -32,7 +32,7 @@ FUNCTION = asked("def mix(a, b, c): return a + b * c", task="write", function="m
 INTEGER = asked("-12", task="print", type="int")
 STRING = asked("catDOG", task="print", type="str")
 WRITING = [stratum for stratum in MAKER.strata if "write" in stratum]
-PRINTING = [stratum for stratum in MAKER.strata if "print" in stratum]
+PRINTING = [f"{stratum},language=python" for stratum in MAKER.strata if "print" in stratum]
 
 
 def grade(item, text, finish_reason="stop"):
