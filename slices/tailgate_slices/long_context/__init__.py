@@ -1,87 +1,142 @@
-"""Key-value retrieval from a list as long as the stratum says, in tokens of the model under test."""
+"""Finding in a long text what a question asks for; its length is in tokens of the model under test."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
-from tailgate_slices.drawing import item_id, level, require_stratum
-from tailgate_slices.grading import COMMON_MODES, RIGHT, failure, numbers, settled
-from tailgate_slices.item import Answer, Card, Grade, Item, SliceError, TokenCounter, item_rng
-from tailgate_slices.long_context.haystack import build_haystack
+from tailgate_slices.drawing import fixed_values, item_id
+from tailgate_slices.grading import COMMON_MODES
+from tailgate_slices.item import Answer, Card, Grade, Item, Slice, SliceError, TokenCounter
+from tailgate_slices.long_context.filler import Counter
+from tailgate_slices.long_context.grading import grade_lookup
+from tailgate_slices.long_context.haystack import Address, haystack_at
 
-CODE = re.compile(r"[0-9]{4}")
-ANSWER_TOKENS = 16  # "The code of the wooden basket is 4821."
+TASKS = ("kv", "multikey", "multivalue", "multiquery", "tracking", "common", "absent", "paraphrase", "join", "symbol")
+# "The code of the wooden basket is 4821." for kv; several codes, or a sentence that says there is none, take more.
+ANSWER_TOKENS: Mapping[str, int] = MappingProxyType({"kv": 16, "multivalue": 48, "multiquery": 64, "join": 32})
+ANSWER_TOKENS_ELSE = 28
 TEMPLATE_TOKENS = 64  # room for the chat template and its system prompt
+ALONE = 1024  # up to that many tokens every question has its own text
+QUESTIONS = 4  # about each text that is longer
 
 
-class LongContext:
-    """One code out of many, at a uniformly drawn depth."""
+class LongContext(Slice):
+    """Ten ways to ask for what stands, or does not stand, somewhere in a text."""
 
     name = "long_context"
-    version = "1"
-    axis = "len"
-    strata: tuple[str, ...] = tuple(f"len={2**power}" for power in range(7, 14))
-    chance = 0.0
+    version = "2"
+    axes: Mapping[str, tuple[str, ...]] = MappingProxyType(
+        {
+            "len": tuple(str(2**power) for power in range(7, 18)),
+            "task": TASKS,
+            "depth": tuple(str(decile) for decile in range(10)),
+        }
+    )
     uses_tokenizer = True
     card = Card(
-        catches="Damage to attention over distance and among similar keys: neighbours' values, blurred digits.",
-        scoring="1 if the answer holds the wanted code and no other code; else 0.",
-        provenance="Generated lists of objects with codes; no text of others.",
+        catches="Damage to attention over distance and among similar keys: neighbours' values, blurred digits, half of "
+        "several values, outdated values, and answers to questions that the text does not answer.",
+        why="Published damage is largest where context is long.",
+        scoring="1 if the answer holds all wanted codes, or the wanted name, and no other of the text; where the text "
+        "gives no answer, 1 if the answer says so and holds no value; else 0. Signals: whether the answer abstained "
+        "and whether it should have.",
+        provenance="Generated lists, needles and filler in six registers and six natural languages, from own templates "
+        "and word lists; no text of others.",
         licence="Apache-2.0",
         failure_modes={
             **COMMON_MODES,
-            "wrong_line": "the code of another object",
-            "blurred": "a code that stands nowhere in the list",
-            "hedged": "the wanted code and others",
-            "no_code": "no code at all",
+            "wrong_line": "the value of another key, or another name of the text",
+            "blurred": "a number that stands nowhere in the text",
+            "hedged": "the wanted answer and others",
+            "no_code": "no number at all",
+            "no_name": "no name of the text",
+            "incomplete": "some of the wanted codes, not all",
+            "swapped": "all wanted codes, for one another's keys",
+            "stale": "a code from before the last change",
+            "half_way": "the place that leads to the code instead of the code",
+            "abstained": "says that the text does not tell, although it does",
+            "hallucinated": "a value where the text gives none",
         },
-        limits="Literal lookup, one needle; neither reasoning over distance nor natural text.",
+        limits="Needles and questions are English in filler of any language, so that a needle may stand out there. "
+        "Filler repeats its templates. Other wordings of an abstention than the usual English ones are not "
+        "understood. Texts shorter than 512 tokens may miss the decile of the depth by a line.",
     )
 
     def item(self, *, stratum: str, seed: int, index: int, tokens: TokenCounter | None) -> Item:
-        """Draw a depth, then keys and values; their number follows from the tokenizer.
+        """Find the haystack of the index, or build it, and ask one of its questions.
 
         Raises
         ------
         SliceError
-            No tokenizer was given, or the stratum is unknown.
+            No tokenizer was given, the stratum is unknown or without a length, or the length is too small in these
+            tokens.
         """
-        require_stratum(self, stratum)
         if tokens is None:
+            fixed_values(self, stratum)
             raise SliceError(f"{self.name} counts tokens, got no tokenizer; give one")
-        rng = item_rng(self.name, self.version, seed, stratum, index, tokens.sha256)
-        depth = float(rng.random())
-        haystack = build_haystack(rng, level(stratum), depth, tokens)
+        share = self.cluster_items(stratum)
+        number, question = divmod(index, share)
+        counter = Counter(tokens.sha256, tokens)
+        haystack = haystack_at(self._address(stratum, seed, number), counter)
+        asked = haystack.stack.questions[question]
         return Item(
             id=f"{item_id(self, stratum, seed, index)}/{tokens.sha256[:8]}",
             slice=self.name,
             stratum=stratum,
             index=index,
-            prompt=haystack.prompt,
-            references=(haystack.value,),
-            max_new_tokens=ANSWER_TOKENS,
+            prompt=haystack.stack.prompt(question),
+            references=(asked.reference,),
+            max_new_tokens=_answer_tokens(haystack.task),
             stop=("\n",),
+            cluster=None if share == 1 else f"{item_id(self, stratum, seed, number)}/text/{tokens.sha256[:8]}",
             attributes={
-                "depth_decile": int(depth * 10),
-                "line": haystack.line,
-                "n_lines": haystack.n_lines,
-                "key": haystack.key,
-                "prompt_tokens": haystack.n_tokens,
+                "task": haystack.task,
+                "language": haystack.language,
+                "register": haystack.register,
+                "depth_decile": asked.decile,
+                "n_needles": haystack.stack.n_needles,
+                "n_lines": haystack.stack.n_lines,
+                "prompt_tokens": haystack.prompt_tokens[question],
+                **asked.facts,
             },
         )
 
     def grade(self, item: Item, answer: Answer) -> Grade:
-        """Compare the numbers in the answer with the wanted code and with all codes of the list."""
-        found = set(numbers(settled(answer)))
-        if not found:
-            return failure(answer, "no_code")
-        wanted = item.references[0]
-        others = found.intersection(CODE.findall(item.prompt)) - {wanted}
-        if wanted in found:
-            return failure(answer, "hedged", decisive=True) if others else RIGHT
-        return failure(answer, "wrong_line", decisive=True) if others else failure(answer, "blurred")
+        """Compare what the answer names with what is wanted and with what else the text holds."""
+        return grade_lookup(item, answer)
 
     def min_context(self, stratum: str) -> int:
-        """The prompt's target length, room for the chat template, and the answer."""
-        require_stratum(self, stratum)
-        return level(stratum) + TEMPLATE_TOKENS + ANSWER_TOKENS
+        """The prompt's length and the 1 % by which it may be longer, room for the chat template, and the answer."""
+        fixed = self._fixed(stratum)
+        tasks = (fixed["task"],) if "task" in fixed else TASKS
+        length = int(fixed["len"])
+        return length + length // 100 + TEMPLATE_TOKENS + max(_answer_tokens(task) for task in tasks)
+
+    def cluster_items(self, stratum: str) -> int:
+        """Questions about one text: several where the text is what takes the time."""
+        return QUESTIONS if int(self._fixed(stratum)["len"]) > ALONE else 1
+
+    def _fixed(self, stratum: str) -> dict[str, str]:
+        fixed = fixed_values(self, stratum)
+        if "len" not in fixed:
+            raise SliceError(f"{self.name} has no stratum '{stratum}' without a length; write 'len=512,{stratum}'")
+        return fixed
+
+    def _address(self, stratum: str, seed: int, number: int) -> Address:
+        fixed = self._fixed(stratum)
+        return Address(
+            name=self.name,
+            version=self.version,
+            seed=seed,
+            stratum=stratum,
+            number=number,
+            length=int(fixed["len"]),
+            n_questions=self.cluster_items(stratum),
+            task=fixed.get("task"),
+            decile=int(fixed["depth"]) if "depth" in fixed else None,
+        )
+
+
+def _answer_tokens(task: str) -> int:
+    return ANSWER_TOKENS.get(task, ANSWER_TOKENS_ELSE)

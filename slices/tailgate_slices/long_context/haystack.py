@@ -1,101 +1,108 @@
-"""Lists of keys and values, as long as asked for in tokens."""
+"""Haystacks of the length asked for in tokens of the model under test, and the few that were built last."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from tailgate_slices.item import TokenCounter
+from tailgate_slices.drawing import pick
+from tailgate_slices.item import item_rng
+from tailgate_slices.long_context.drafts import EXACT, Draft, Order, Stack, draw_list, draw_scattered
+from tailgate_slices.long_context.filler import LISTINGS, PROSE, Counter
+from tailgate_slices.long_context.fitting import Fitted, Fitting
 
-# Plain nouns and adjectives, one or two tokens each in common vocabularies.
-_ADJECTIVES = (
-    *("red", "blue", "green", "black", "white", "brown", "golden", "silver", "big", "small", "old", "new", "cold"),
-    *("warm", "soft", "round", "flat", "light", "dark", "heavy", "quiet", "sharp", "clean", "dry", "wet", "tall"),
-    *("thin", "thick", "long", "short", "wide", "narrow", "empty", "full", "broken", "wooden", "plastic", "paper"),
-    *("iron", "glass"),
+TAIL = 240  # characters at the end of a text within which its last line and a question share tokens
+KEPT = 32  # haystacks in memory: more than one for each length, at most some 20 MB
+# Kv-like tasks, which small models can do, come more often than those that need a large one.
+TASK_SHARES = (
+    *("kv", "kv", "kv", "kv", "multikey", "multikey", "multivalue", "multiquery", "tracking", "common"),
+    *("absent", "paraphrase", "join", "symbol"),
 )
-_NOUNS = (
-    *("book", "lamp", "coin", "shell", "drum", "key", "clock", "rope", "ring", "bell", "stone", "cup", "kite", "hat"),
-    *("fork", "map", "pen", "boat", "ball", "flag", "box", "chair", "table", "door", "window", "bottle", "basket"),
-    *("candle", "mirror", "shoe", "shirt", "coat", "bag", "wheel", "knife", "spoon", "plate", "bowl", "brush"),
-    "bridge",
-)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Which haystack: it depends on nothing else but the tokenizer."""
+
+    name: str
+    version: str
+    seed: int
+    stratum: str
+    number: int
+    length: int
+    n_questions: int
+    task: str | None  # None: drawn
+    decile: int | None  # None: drawn for each question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Haystack:
-    """A prompt whose lines give codes of objects, and which asks for one of them."""
+    """A text of the right length, with the tokens of the prompt of each question."""
 
-    prompt: str
-    key: str
-    value: str
-    line: int
-    n_lines: int
-    n_tokens: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Draw:
-    keys: tuple[str, ...]
-    values: tuple[str, ...]
-    depth: float  # in [0, 1)
-
-    def render(self, n_lines: int, n_tokens: int = 0) -> Haystack:
-        line = math.floor(self.depth * n_lines)
-        pairs = zip(self.keys[:n_lines], self.values[:n_lines], strict=True)
-        text = "\n".join(f"The {key} is on the shelf. The code of the {key} is {value}." for key, value in pairs)
-        return Haystack(
-            prompt=f"{text}\nWhat is the code of the {self.keys[line]}?",
-            key=self.keys[line],
-            value=self.values[line],
-            line=line,
-            n_lines=n_lines,
-            n_tokens=n_tokens,
-        )
+    task: str
+    language: str
+    register: str
+    stack: Stack
+    prompt_tokens: tuple[int, ...]
 
 
-def build_haystack(rng: np.random.Generator, target_tokens: int, depth: float, tokens: TokenCounter) -> Haystack:
-    """Draw keys and values, and take as many lines as fit.
+@lru_cache(maxsize=KEPT)
+def haystack_at(address: Address, tokens: Counter) -> Haystack:
+    """The haystack of an address; built once for all of its questions.
 
-    The prompt has at most `target_tokens` tokens, and one more line would exceed them; keys and values are
-    all different.
-
-    Parameters
-    ----------
-    rng
-        Source of keys and values.
-    target_tokens
-        Upper limit for the whole prompt.
-    depth
-        Where the wanted line stands, in [0, 1): line ``floor(depth * n_lines)``.
-    tokens
-        Counter of the model under test.
+    Raises
+    ------
+    SliceError
+        The length is too small for the task in these tokens.
     """
-    pool = len(_ADJECTIVES) * len(_NOUNS)
-    n_most = min(pool, max(4, target_tokens // 8))  # a line has 15 words
-    places = rng.choice(pool, size=n_most, replace=False)
-    draw = _Draw(
-        keys=tuple(f"{_ADJECTIVES[place // len(_NOUNS)]} {_NOUNS[place % len(_NOUNS)]}" for place in places.tolist()),
-        values=tuple(str(1000 + value) for value in rng.choice(9000, size=n_most, replace=False).tolist()),
-        depth=depth,
+    where = (address.name, address.version, address.seed, address.stratum)
+    rng = item_rng(*where, "haystack", address.number, tokens.sha256)
+    task = pick(rng, TASK_SHARES) if address.task is None else address.task
+    drawn = tuple(rng.integers(10, size=address.n_questions).tolist())
+    deciles = drawn if address.decile is None else (address.decile,) * address.n_questions
+    return build_haystack(rng, Order(task=task, length=address.length, deciles=deciles), tokens)
+
+
+def build_haystack(rng: np.random.Generator, order: Order, tokens: Counter) -> Haystack:
+    """Draw a haystack and bring it to its length.
+
+    Raises
+    ------
+    SliceError
+        The length is too small for the task in these tokens.
+    """
+    register, language = ("list", "en") if order.task == "kv" else _draw_register(rng, order.task)
+    draft: Draft = (
+        draw_list(rng, order, tokens)
+        if order.task == "kv"
+        else draw_scattered(rng, order, (register, language), tokens)
     )
-    return _fit(draw, target_tokens, tokens)
+    fitted = Fitting(draft=draft, target=order.length, slack=_slack(order), tokens=tokens).result()
+    return Haystack(
+        task=order.task,
+        language=language,
+        register=register,
+        stack=fitted.stack,
+        prompt_tokens=_prompt_tokens(fitted, tokens),
+    )
 
 
-def _fit(draw: _Draw, target_tokens: int, tokens: TokenCounter) -> Haystack:
-    probe = min(len(draw.keys), 8)
-    short, long = (tokens.count(draw.render(n).prompt) for n in (1, probe))
-    per_line = max(1.0, (long - short) / (probe - 1))
-    n_lines = min(max(1, round(1 + (target_tokens - short) / per_line)), len(draw.keys))
-    count = tokens.count(draw.render(n_lines).prompt)
-    while count > target_tokens and n_lines > 1:
-        n_lines -= max(1, int((count - target_tokens) / per_line / 2))
-        count = tokens.count(draw.render(n_lines).prompt)
-    while n_lines < len(draw.keys):
-        more = tokens.count(draw.render(n_lines + 1).prompt)
-        if more > target_tokens:
-            break
-        n_lines, count = n_lines + 1, more
-    return draw.render(n_lines, count)
+def _draw_register(rng: np.random.Generator, task: str) -> tuple[str, str]:
+    options = LISTINGS if task == "symbol" else PROSE
+    return options[int(rng.integers(len(options)))]
+
+
+def _slack(order: Order) -> float:
+    """Deviation left alone: questions of one text differ by some tokens, and all of them must be within 1 %."""
+    if order.length < EXACT:
+        return 0.0
+    return order.length * (0.009 if len(order.deciles) == 1 else 0.004)
+
+
+def _prompt_tokens(fitted: Fitted, tokens: Counter) -> tuple[int, ...]:
+    """Tokens of every prompt; those that were not counted follow from how their ends differ."""
+    stack = fitted.stack
+    ends = [tokens.count(f"{stack.text[-TAIL:]}{stack.gap}{question.text}") for question in stack.questions]
+    return tuple(fitted.n_tokens + end - ends[stack.longest] for end in ends)
