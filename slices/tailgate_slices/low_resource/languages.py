@@ -1,98 +1,95 @@
-"""Languages and their words: names of countries, languages, months and days from CLDR, proven to be in the language."""
+"""The languages of the slice: script, tier by resource, and the tasks that their locale data serve."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 
-from babel import Locale
-
-from tailgate_slices.low_resource.scripts import script_of
-
-LONGEST = 12  # characters: long names cost many tokens in scripts that tokenizers split into bytes
-SHORTEST = 3
+TASKS = (
+    *("copy", "lookup", "sort", "words-to-number", "answer", "date", "number-to-words", "problem", "territory"),
+)  # easy to hard for a small model
+NO_RULES = "ICU has no spell-out rules for it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
-    """A language of the slice: its English name and the script that its words must be written in."""
+    """A language of the slice: its English name, and the script that its words must be written in.
+
+    `tier` says roughly how much text of the language there is to train on; the grouping is the authors' own.
+    `lacks` holds the tasks that the language has no data for, each with the reason.
+    """
 
     code: str
     name: str
     script: str
+    tier: str
+    lacks: Mapping[str, str]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks that items of the language can have."""
+        return tuple(task for task in TASKS if task not in self.lacks)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
-    """One thing, in English and in the language."""
+_TABLE = (
+    ("id", "Indonesian", "LATIN", "high"),
+    ("tr", "Turkish", "LATIN", "high"),
+    ("uk", "Ukrainian", "CYRILLIC", "high"),
+    ("el", "Greek", "GREEK", "high"),
+    ("he", "Hebrew", "HEBREW", "high"),
+    ("fa", "Persian", "ARABIC", "high"),
+    ("hi", "Hindi", "DEVANAGARI", "high"),
+    ("ko", "Korean", "HANGUL", "high"),
+    ("th", "Thai", "THAI", "high"),
+    ("bg", "Bulgarian", "CYRILLIC", "mid"),
+    ("az", "Azerbaijani", "LATIN", "mid"),
+    ("kk", "Kazakh", "CYRILLIC", "mid"),
+    ("ka", "Georgian", "GEORGIAN", "mid"),
+    ("hy", "Armenian", "ARMENIAN", "mid"),
+    ("ur", "Urdu", "ARABIC", "mid"),
+    ("bn", "Bengali", "BENGALI", "mid"),
+    ("ta", "Tamil", "TAMIL", "mid"),
+    ("te", "Telugu", "TELUGU", "mid"),
+    ("ml", "Malayalam", "MALAYALAM", "mid"),
+    ("mr", "Marathi", "DEVANAGARI", "mid"),
+    ("kn", "Kannada", "KANNADA", "mid"),
+    ("gu", "Gujarati", "GUJARATI", "mid"),
+    ("ne", "Nepali", "DEVANAGARI", "mid"),
+    ("sw", "Swahili", "LATIN", "low"),
+    ("cy", "Welsh", "LATIN", "low"),
+    ("uz", "Uzbek", "LATIN", "low"),
+    ("so", "Somali", "LATIN", "low"),
+    ("ha", "Hausa", "LATIN", "low"),
+    ("yo", "Yoruba", "LATIN", "low"),
+    ("mn", "Mongolian", "CYRILLIC", "low"),
+    ("ky", "Kyrgyz", "CYRILLIC", "low"),
+    ("ps", "Pashto", "ARABIC", "low"),
+    ("am", "Amharic", "ETHIOPIC", "low"),
+    ("ti", "Tigrinya", "ETHIOPIC", "low"),
+    ("pa", "Punjabi", "GURMUKHI", "low"),
+    ("or", "Odia", "ORIYA", "low"),
+    ("si", "Sinhala", "SINHALA", "low"),
+    ("my", "Burmese", "MYANMAR", "low"),
+    ("km", "Khmer", "KHMER", "low"),
+    ("lo", "Lao", "LAO", "low"),
+    ("chr", "Cherokee", "CHEROKEE", "low"),
+)
+# Proven by a test against ICU's rules, so that drawing a task needs neither ICU nor all locale data.
+_NO_RULES: frozenset[str] = frozenset(
+    ["bn", "ha", "kn", "lo", "ml", "mn", "mr", "or", "pa", "ps", "si", "so", "te", "ti", "ur", "uz", "yo"]
+)
+_LACKS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
-    english: str
-    native: str
+
+def _lacks(code: str) -> Mapping[str, str]:
+    numbers = dict.fromkeys(("words-to-number", "number-to-words"), NO_RULES) if code in _NO_RULES else {}
+    return MappingProxyType({**numbers, **_LACKS.get(code, {})})
 
 
 LANGUAGES: Mapping[str, Language] = MappingProxyType(
     {
-        code: Language(code=code, name=name, script=script)
-        for code, name, script in (
-            ("sw", "Swahili", "LATIN"),
-            ("yo", "Yoruba", "LATIN"),
-            ("ka", "Georgian", "GEORGIAN"),
-            ("bn", "Bengali", "BENGALI"),
-            ("ta", "Tamil", "TAMIL"),
-            ("am", "Amharic", "ETHIOPIC"),
-            ("km", "Khmer", "KHMER"),
-            ("lo", "Lao", "LAO"),
-        )
+        code: Language(code=code, name=name, script=script, tier=tier, lacks=_lacks(code))
+        for code, name, script, tier in _TABLE
     }
 )
-
-
-@cache
-def terms(code: str) -> tuple[Term, ...]:
-    """All usable terms of a language, each native word once, in a fixed order.
-
-    A term is used when its native word is in the right script, differs from every English name, has 3 to 12
-    characters and none that is invisible, and stands for one English name only.
-    """
-    language = LANGUAGES[code]
-    english_names = {english.casefold() for english, _ in _names(code)}
-    meanings: dict[str, set[str]] = {}
-    natives: dict[str, set[str]] = {}
-    for english, native in _names(code):
-        meanings.setdefault(native, set()).add(english)
-        natives.setdefault(english, set()).add(native)
-    return tuple(
-        Term(english=min(english), native=native)
-        for native, english in sorted(meanings.items())
-        if len(english) == 1
-        and len(natives[min(english)]) == 1
-        and native.casefold() not in english_names
-        and _is_clean(native, language.script)
-        and _is_plain(min(english))
-    )
-
-
-def _names(code: str) -> Iterator[tuple[str, str]]:
-    native, english = Locale(code), Locale("en")
-    for table in ("territories", "languages"):
-        ours, theirs = getattr(native, table), getattr(english, table)
-        for key in sorted(ours):
-            if key in theirs and len(key) == 2:
-                yield theirs[key], unicodedata.normalize("NFC", ours[key])
-    for table in ("months", "days"):
-        ours, theirs = (getattr(locale, table)["format"]["wide"] for locale in (native, english))
-        for key in sorted(ours):
-            yield theirs[key], unicodedata.normalize("NFC", ours[key])
-
-
-def _is_clean(word: str, script: str) -> bool:
-    if not SHORTEST <= len(word) <= LONGEST or any(unicodedata.category(char)[0] not in "LM" for char in word):
-        return False
-    return {script_of(char) for char in word} <= {script, None}
-
-
-def _is_plain(english: str) -> bool:
-    return len(english) <= 16 and all(char.isalpha() or char == " " for char in english)
