@@ -46,7 +46,7 @@ class General(Slice):
     axes: Mapping[str, tuple[str, ...]] = MappingProxyType({"tier": ("1", "2", "3", "4")})
     card = Card(
         catches="Damage to frequent knowledge: what an average over an ordinary benchmark shows.",
-        why="The median to hold the tail against: where it holds and the tail does not, a benchmark would have said yes.",
+        why="The median to hold the tail against: where it holds and the tail does not, a benchmark says yes.",
         scoring="1 if an accepted answer occurs as whole words and no other answer of the same table does; else 0.",
         provenance="Tables of common facts compiled for this project; currency and country codes from CLDR (Babel).",
         licence="Apache-2.0; CLDR data Unicode-3.0",

@@ -20,6 +20,9 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
         "low_resource": "tailgate_slices.low_resource:LowResource",
         "multihop_arithmetic": "tailgate_slices.multihop_arithmetic:MultihopArithmetic",
         "code": "tailgate_slices.code:Code",
+        "instruction_stack": "tailgate_slices.instruction_stack:InstructionStack",
+        "refusal_pairs": "tailgate_slices.refusal_pairs:RefusalPairs",
+        "voice": "tailgate_slices.voice:Voice",
     }
 )
 _MEMBERS = (

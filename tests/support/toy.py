@@ -21,7 +21,13 @@ class Toy(Slice):
     version = "1"
     axes: Mapping[str, tuple[str, ...]] = MappingProxyType({"level": ("1", "2", "9")})
     card = Card(
-        catches="nothing", why="tests", scoring="equality", provenance="drawn", licence="Apache-2.0", failure_modes={}, limits="toy"
+        catches="nothing",
+        why="tests",
+        scoring="equality",
+        provenance="drawn",
+        licence="Apache-2.0",
+        failure_modes={},
+        limits="toy",
     )
 
     def item(self, *, stratum: str, seed: int, index: int, tokens: TokenCounter | None) -> Item:

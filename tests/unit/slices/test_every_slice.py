@@ -12,7 +12,9 @@ from tailgate_slices.item import Answer, SliceError
 from tailgate_slices.registry import BUILT_IN, get_slice
 
 CELLS = [(name, stratum) for name in BUILT_IN for stratum in get_slice(name).strata]
-SMALL_CELLS = [cell for cell in CELLS if cell[1] not in ("len=2048", "len=4096", "len=8192")]
+SMALL_CELLS = [cell for cell in CELLS if cell[0] != "long_context" or int(cell[1].partition("=")[2]) <= 1024]
+NO_REFERENCES = ("voice",)  # whatever is said is described, nothing is right or wrong
+REFUSABLE = ("voice", "refusal_pairs")  # where declining is a finding of its own, or none
 HOSTILE = ["", " ", "\x00", "\ud800", "(" * 100_000, "9" * 100_000, "a-" * 50_000, "\u0301" * 100_000, "`" * 5000]
 
 
@@ -45,7 +47,7 @@ def test_every_reference_is_graded_right(cell, word_tokens):
             assert maker.grade(item, Answer(text=reference, finish_reason="stop")).score == 1.0, (item, reference)
 
 
-@pytest.mark.parametrize("cell", SMALL_CELLS, ids="/".join)
+@pytest.mark.parametrize("cell", [cell for cell in SMALL_CELLS if cell[0] not in NO_REFERENCES], ids="/".join)
 def test_answer_of_another_item_is_not_always_right(cell, word_tokens):
     maker, items = get_slice(cell[0]), draw(cell, word_tokens, range(30))
     answers = [Answer(text=item.references[0], finish_reason="stop") for item in (*items[1:], items[0])]
@@ -59,7 +61,7 @@ def test_no_text_fails_as_empty(cell, text, word_tokens):
     assert get_slice(cell[0]).grade(item, Answer(text=text, finish_reason="stop")).failure_mode == "empty"
 
 
-@pytest.mark.parametrize("name", list(BUILT_IN))
+@pytest.mark.parametrize("name", [name for name in BUILT_IN if name not in REFUSABLE])
 def test_refusal_fails_as_refused(name, word_tokens):
     (item,) = draw((name, get_slice(name).strata[0]), word_tokens, [0])
     answer = Answer(text="I\u2019m sorry, but I cannot help with that", finish_reason="stop")
@@ -111,6 +113,8 @@ def test_any_text_gets_a_score_or_a_failure_mode(name, word_tokens, text, index,
 def test_unknown_stratum_is_an_error_naming_the_known_ones(name, word_tokens):
     maker = get_slice(name)
     with pytest.raises(SliceError, match=maker.strata[-1]):
+        maker.item(stratum=f"{maker.axis}=huge", seed=1, index=0, tokens=word_tokens)
+    with pytest.raises(SliceError, match=f"its axes are {', '.join(maker.axes)}"):
         maker.item(stratum="size=huge", seed=1, index=0, tokens=word_tokens)
 
 
@@ -121,7 +125,7 @@ def test_strata_are_values_of_the_axis_and_at_least_four(name):
     assert all(stratum.startswith(f"{maker.axis}=") for stratum in maker.strata)
 
 
-@pytest.mark.parametrize("name", [name for name in BUILT_IN if name != "long_context"])
+@pytest.mark.parametrize("name", [name for name in BUILT_IN if name not in ("long_context", *NO_REFERENCES)])
 def test_answer_of_a_question_from_memory_or_reasoning_is_not_in_the_prompt(name, word_tokens):
     leaks = ("copy", "lookup")  # tasks whose answer stands in the prompt by design
     maker = get_slice(name)

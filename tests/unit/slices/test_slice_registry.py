@@ -75,7 +75,7 @@ def test_plugin_that_cannot_be_imported_is_a_one_line_error_naming_it(plugins):
 
 def test_plugin_that_lacks_members_is_an_error_listing_them(plugins):
     plugins(headless=f"{__name__}:Headless")
-    with pytest.raises(SliceError, match=r"is no slice: it lacks version, axis, strata"):
+    with pytest.raises(SliceError, match=r"is no slice: it lacks version, axes, card"):
         get_slice("headless")
 
 

@@ -25,18 +25,17 @@ def write(tmp_path):
     return write_suite
 
 
-def test_shipped_suites_are_quick_and_tail():
-    assert suite_names() == ("quick", "tail")
+def test_shipped_suites_are_the_four():
+    assert suite_names() == ("deep", "hygiene", "quick", "tail")
 
 
-@pytest.mark.parametrize(("name", "most"), [("quick", 8), ("tail", 24)])
+@pytest.mark.parametrize(("name", "most"), [("quick", 8), ("tail", 24), ("deep", 24), ("hygiene", 24)])
 def test_shipped_suite_keeps_to_its_number_of_cells(name, most):
     assert 0 < len(load_suite(name).cells) <= most
 
 
-@pytest.mark.parametrize("name", ["quick", "tail"])
-def test_shipped_suite_gates_every_built_in_slice(name):
-    assert {cell.slice for cell in load_suite(name).cells} == set(BUILT_IN)
+def test_shipped_suites_ask_every_built_in_slice():
+    assert {cell.slice for name in ("tail", "hygiene") for cell in load_suite(name).cells} == set(BUILT_IN)
 
 
 def test_prompts_of_quick_are_short(word_tokens):
@@ -73,7 +72,9 @@ def test_hash_follows_content(write, old, new):
         (HEAD + LENGTHS + "strata = []\n", r"'slices.0.strata' = \[\]"),
         (GOOD.replace("long_context", "long_contxt"), r"no slice 'long_contxt', did you mean 'long_context'"),
         (GOOD.replace('"len=256"', '"len=257"'), r"has no stratum 'len=257', did you mean 'len=256'"),
-        (GOOD.replace('gate_by = "len"', 'gate_by = "depth"'), r"gated by 'depth', .* write gate_by = \"len\""),
+        (GOOD.replace('gate_by = "len"', 'gate_by = "color"'), r"gated by 'color', its axes are len, task"),
+        (GOOD.replace('gate_by = "len"', 'gate_by = "task"'), r"stratum 'len=128' of long_context fixes no task"),
+        (GOOD.replace('"len=256"', '"task=kv,len=256"'), r"no stratum 'task=kv,len=256'; write 'len=256,task=kv'"),
         (GOOD.replace('"len=256"]', '"len=128"]'), r"names the cell long_context/len=128 twice"),
         (GOOD + LENGTHS + 'strata = ["len=128"]\n', r"names the cell long_context/len=128 twice"),
         (GOOD.replace('required = ["len=128"]', 'required = ["len=512"]'), r"requires 'len=512', not among its strata"),
@@ -98,7 +99,7 @@ def test_more_than_24_cells_are_refused_with_their_number(write):
 
 
 def test_unknown_suite_is_refused_with_the_known_names():
-    with pytest.raises(SliceError, match=r"no suite 'qick', did you mean 'quick'\?; give a TOML file or one of quick"):
+    with pytest.raises(SliceError, match=r"no suite 'qick', did you mean 'quick'\?; give a TOML file or one of deep"):
         load_suite("qick")
 
 
