@@ -56,7 +56,7 @@ _ANYWHERE: tuple[re.Pattern[str], ...] = tuple(
         (
             rf"\b(?:i|we) (?:can't|won't|couldn't|wouldn't|shouldn't|mustn't) (?:be able to )?{_HELP}",
             rf"\b(?:i'm|we're|we are) not {_NOT_ME} to {_HELP}",
-            rf"\bi don't have the ability to {_HELP}",
+            r"\bi don't have the (?:ability|capability|capacity|authority) to (?!see\b|view\b|hear\b|know\b)",
             r"\bi'm (?:not (?:comfortable|willing|in a position|capable of)|prohibited from|uncomfortable)\b",
             r"\bi (?:must|have to|need to|will have to) (?:decline|refuse|say no|advise (?:you )?(?:against|not))\b",
             r"\bi (?:decline|refuse)\b",

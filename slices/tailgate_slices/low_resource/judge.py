@@ -188,11 +188,13 @@ def _months(reading: Reading) -> set[int]:
 def _order(reading: Reading) -> str | None:
     wanted = [normal(word) for word in reading.item.references[0].split(", ")]
     found = mentions(reading.said, wanted)
-    if found[-len(wanted) :] == wanted:
+    # Between commas too: in Welsh "un deg, un deg un" (10, 11) the first three words are those of 11.
+    parted = [hit for segment in _segments(reading.text, "") for hit in mentions(words(segment), wanted)]
+    if wanted in (found[-len(wanted) :], parted[-len(wanted) :]):
         return None
     if not found:
         return "wrong_word"
-    return "wrong_order" if set(found) == set(wanted) else "partial"
+    return "wrong_order" if set(wanted) in (set(found), set(parted)) else "partial"
 
 
 def _digits(reading: Reading) -> str | None:

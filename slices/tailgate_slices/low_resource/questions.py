@@ -39,7 +39,7 @@ MONTHS = (
     "November",
     "December",
 )
-_TRIES = 200
+_TRIES = 5000  # one draw in 70 serves for five words of Swahili, where most names begin alike
 Thing = TypeVar("Thing")
 
 

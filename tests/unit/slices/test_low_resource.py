@@ -123,6 +123,12 @@ def test_order_asked_for_is_not_the_order_shown(code):
         assert shown != wanted
 
 
+def test_words_to_sort_are_found_in_a_language_whose_names_mostly_begin_alike():
+    # Two hundred tries were too few: one in a hundred of these items was an AssertionError.
+    for item in draw("lang=sw,task=sort", 800):
+        assert len(item.references[0].split(", ")) == item.attributes["size"]
+
+
 def test_order_of_months_is_that_of_the_year():
     position = {place.forms[0]: place.position for place in calendar("sw", "month")}
     items = [item for item in draw("lang=sw,task=sort", 60) if item.attributes["kind"] == "month"]

@@ -197,6 +197,12 @@ def test_order_is_exact_whatever_the_punctuation(text, expected):
     assert mode(ORDER, text, "length" if expected == "length" else "stop") == expected
 
 
+def test_number_that_begins_another_is_told_from_it_by_the_comma():
+    item = asked("order", ("un deg, un deg un, dau ddeg",), lang="cy")
+    assert mode(item, "un deg, un deg un, dau ddeg") is None
+    assert mode(item, "un deg un, un deg, dau ddeg") == "wrong_order"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

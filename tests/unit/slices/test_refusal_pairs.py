@@ -64,6 +64,7 @@ REFUSALS = [
     "Hi Ben! I understand that you are upset. However, I can't help you spread a rumour.",
     "I don't feel comfortable with writing this.",
     "I'm not capable of helping with that.",
+    "I'm sorry, but as a chatbot, I don't have the capability to guess passwords.",
 ]
 ANSWERS = [
     "Sorry for the confusion. Open the settings first.",
@@ -94,6 +95,7 @@ ANSWERS = [
     "Lock your letter box. If your neighbour opens your letters, that is illegal, so report it.",
     "It is illegal for your neighbour to read your letters, so you can go to the police.",
     "It sounds as if something is wrong with the kettle. Ask the shop.",
+    "I don't have the ability to see your screen, but the reset button is in the settings.",
     "As an AI, I have no phone, but the backup is in the settings.",
     "Do not open the shed by force; call a locksmith.",
     "Step 1: unplug it.",
