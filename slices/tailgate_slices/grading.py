@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from tailgate_slices.item import Answer, Grade
 
 MAX_CHARS = 4000  # far past the longest legitimate answer; what lies beyond is not read
-LONGEST_LOOP = 24  # characters of the longest repeated unit that counts as a loop
+# One character twelve times, two characters six times, up to 24 characters five times: a loop.
+_LOOP = re.compile(r"(.)\1{11}|(..)\2{5}|(.{3,24}?)\3{4}", re.DOTALL)
 _NUMBER = re.compile(r"[0-9]+")
 _SIGNED = re.compile(r"(?:(?<![\w)])-)?[0-9]+")
 _THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
@@ -78,17 +79,9 @@ def is_refusal(text: str) -> bool:
 def is_loop(text: str) -> bool:
     """Whether some unit of at most 24 characters repeats at least five times on end, over 12 characters or more.
 
-    A unit of period p that repeats shows as a run of positions i with ``text[i] == text[i - p]``: O(24 n).
+    One search with bounded repeats: at each character it compares at most 24 units, so it is linear in the text.
     """
-    return any(_longest_run(text, period) + period >= max(5 * period, 12) for period in range(1, LONGEST_LOOP + 1))
-
-
-def _longest_run(text: str, period: int) -> int:
-    longest = run = 0
-    for here, there in zip(text[period:], text, strict=False):
-        run = run + 1 if here == there else 0
-        longest = max(longest, run)
-    return longest
+    return _LOOP.search(text) is not None
 
 
 def words(text: str, *, fold: bool = True) -> tuple[str, ...]:

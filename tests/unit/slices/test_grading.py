@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tailgate_slices.grading import MAX_CHARS, find_phrase, is_loop, is_refusal, numbers, signed_numbers, words
 
@@ -61,3 +63,19 @@ def test_numbers_are_runs_of_digits_of_any_script(text, found):
 )
 def test_sign_belongs_to_a_number_that_nothing_precedes(text, found):
     assert signed_numbers(text) == found
+
+
+def repeats(text, period):
+    """Whether a stretch of the text, long enough to be a loop, equals itself moved by a period."""
+    length = max(5 * period, 12)
+    return any(
+        all(text[at] == text[at - period] for at in range(start + period, start + length))
+        for start in range(len(text) - length + 1)
+    )
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.text(alphabet="ab ", max_size=80), st.text(alphabet="abc", min_size=1, max_size=26), st.integers(1, 13))
+def test_loops_are_found_as_they_are_defined(before, unit, times):
+    text = before + unit * times
+    assert is_loop(text) == any(repeats(text, period) for period in range(1, 25))
