@@ -42,7 +42,7 @@ def main() -> None:
     target.mkdir(parents=True, exist_ok=True)
     run = load_run(source)
     manifest = {key: value for key, value in read_manifest(source).items() if key not in LOCAL}
-    manifest["gate"] = {**manifest["gate"], "name": Path(manifest["gate"]["name"]).name}  # without the machine's folders
+    manifest["gate"] = {**manifest["gate"], "name": Path(manifest["gate"]["name"]).name}
     write_text(target / "verdict.json", dump(run.verdict) + "\n")
     write_text(target / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     tables = "\n".join(verdict_lines(run.verdict))
