@@ -84,17 +84,28 @@ def discover(outcomes: Sequence[PairedOutcome], alpha: float) -> Search:
     d = {key: np.array([row.candidate_score - row.baseline_score for row in found]) for key, found in kept.items()}
     variances = [difference_variance(x.size, float(x.mean()), float((x**2).mean())) for x in d.values()]
     shrunk = shrink([float(x.mean()) for x in d.values()], variances, alpha)
-    order = np.argsort(shrunk.mean, kind="stable")[:SHOWN]
     keys = list(d)
-    parts = tuple(_part(keys[i], d[keys[i]], shrunk.mean[i], shrunk.low[i], shrunk.high[i]) for i in order)
+    order = _without_twins([keys[i] for i in np.argsort(shrunk.mean, kind="stable")], kept)[:SHOWN]
+    at = {key: i for i, key in enumerate(keys)}
+    parts = tuple(_part(key, d[key], *(x[at[key]] for x in (shrunk.mean, shrunk.low, shrunk.high))) for key in order)
     return Search(parts=tuple(part for part in parts if part.shrunk < 0), searched=len(kept), attributes=searched)
+
+
+def _without_twins(
+    order: Sequence[tuple[str, str, str]], groups: Mapping[tuple[str, str, str], Sequence[PairedOutcome]]
+) -> list[tuple[str, str, str]]:
+    """The parts without those that hold the very items of one before: a language that alone has its script, say."""
+    first: dict[frozenset[str], tuple[str, str, str]] = {}
+    for key in order:
+        first.setdefault(frozenset(row.item_id for row in groups[key]), key)
+    return list(first.values())
 
 
 def _part(key: tuple[str, str, str], d: Any, mean: float, low: float, high: float) -> Part:
     name, attribute, value = key
     return Part(
         slice=name, attribute=attribute, value=value, n=int(d.size), raw=float(d.mean()),
-        shrunk=float(mean), low=float(low), high=float(high),
+        shrunk=float(mean), low=max(float(low), -1.0), high=min(float(high), 1.0),
     )  # fmt: skip
 
 

@@ -43,6 +43,16 @@ def test_every_item_lies_in_exactly_one_quarter():
     assert any(holds(1e9, label) for label in labels)
 
 
+def test_parts_that_hold_the_same_items_are_named_once():
+    rows = made(
+        200, LONG, lambda i: {"lang": "ka" if i % 4 == 3 else "sw", "script": "G" if i % 4 == 3 else "L"},
+        lambda i: i % 4 == 3,
+    )  # fmt: skip
+    found = discover(rows, 0.05)
+    assert [(part.attribute, part.value) for part in found.parts if part.raw == -1.0] == [("lang", "ka")]
+    assert all(-1.0 <= part.low <= part.high <= 1.0 for part in found.parts)
+
+
 def test_names_that_differ_for_every_item_are_no_parts():
     rows = made(100, LONG, lambda i: {"city": f"c{i}"}, lambda i: False)
     assert "long_context: city" not in discover(rows, 0.05).attributes
