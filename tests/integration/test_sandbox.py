@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 
 import pytest
@@ -349,10 +347,7 @@ def test_function_that_stops_half_way_has_passed_half():
     assert (found.mode, found.passed) == ("runtime_error", 0.5)
 
 
-@pytest.mark.slow
-def test_two_workers_run_at_least_20_programs_a_second():
+def test_two_workers_give_the_results_in_order():
     runner = choose_runner("python", unsafe=False)
-    programs = [Program(language="python", source=f"print({n})") for n in range(60)]
-    started = time.monotonic()
-    run_many(programs, runner, TIGHT, workers=min(2, os.cpu_count() or 1))
-    assert len(programs) / (time.monotonic() - started) >= 20
+    programs = [Program(language="python", source=f"print({n})") for n in range(6)]
+    assert [result.stdout for result in run_many(programs, runner, TIGHT, workers=2)] == [f"{n}\n" for n in range(6)]
