@@ -17,12 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from bench_machine import machine, versions
+from bench_prompts import MIX, TALKATIVE, choices, document, prompts, unique_tokens
 
 from tailgate_slices.registry import get_slice
 from tailgate_slices.suites import load_suite
@@ -35,46 +36,6 @@ CANDIDATES = {"rtn8": "smollm2@rtn:bits=8,group=64", "rtn4": "smollm2@rtn:bits=4
 REPORTED = {"bnb-int8": "smollm2@bnb-int8", "bnb-nf4": "smollm2@bnb-nf4"}
 TIMEOUT_S = 2400
 VERDICT_CODES = (0, 1, 3)  # a comparison that ran to its end
-# About 40 to 1,050 tokens of prompt, answers of at most 8 to 128.
-MIX = (("general", "tier=1", 128), ("long_context", "len=256", 64), ("code", "task=write-1", 128),
-       ("low_resource", "lang=sw", 48), ("multihop_arithmetic", "hops=2", 8), ("long_context", "len=1024", 16),
-       ("general", "tier=2", 96), ("long_context", "len=512", 32))  # fmt: skip
-
-TALKATIVE = (("general", "tier=1", 128), ("code", "task=write-2", 128), ("low_resource", "lang=ka", 128),
-             ("general", "tier=2", 128))  # fmt: skip
-
-
-def prompts(tokenizer: Any, n: int, mix: Sequence[tuple[str, str, int]], seed: int = 5) -> list[dict[str, Any]]:
-    """Slice prompts, (slice, stratum, answer budget) in turn."""
-    found = []
-    for index in range(n):
-        name, stratum, budget = mix[index % len(mix)]
-        item = get_slice(name).item(stratum=stratum, seed=seed, index=index, tokens=tokenizer)
-        ids = list(tokenizer.encode_prompt(item.prompt))
-        found.append({"key": f"r{index}", "ids": ids, "budget": budget})
-    return found
-
-
-def document(tokenizer: Any, length: int, questions: int) -> list[dict[str, Any]]:
-    """One document of `length` tokens behind which every prompt asks something else."""
-    text = "".join(f"The code of box {i} is {(i * 7919) % 100_000:05d}.\n" for i in range(length))
-    ids = list(tokenizer.tokenizer.encode(text, add_special_tokens=False))[:length]
-    asked = [f"\nThe code of box {3 * i + 1} is" for i in range(questions)]
-    return [
-        {"key": f"q{i}", "ids": ids + list(tokenizer.tokenizer.encode(each, add_special_tokens=False)), "budget": 8}
-        for i, each in enumerate(asked)
-    ]
-
-
-def choices(tokenizer: Any, n: int) -> list[dict[str, Any]]:
-    """Contexts of about 300 tokens with four choices of several tokens each."""
-    shelf = ("a red wooden chair", "three small grey stones", "the old blue bicycle", "an unopened letter")
-    found = []
-    for index in range(n):
-        lines = " ".join(f"Room {index}-{i} holds object number {(i * 31 + index) % 97}." for i in range(24))
-        context = f"{lines} On the shelf of room {index} lies"
-        found.append({"key": f"c{index}", "context": context, "choices": [f" {each}" for each in shelf]})
-    return found
 
 
 def save_weights(folder: Path) -> None:
@@ -193,17 +154,6 @@ def summary(sides: dict[str, dict[str, Any]], ours: str) -> dict[str, Any]:
             pairs = [pair for k in mine["scores"] for pair in zip(found["scores"][k], mine["scores"][k], strict=True)]
             rows[name]["largest_difference"] = round(max(abs(a - b) for a, b in pairs), 4)
     return rows
-
-
-def unique_tokens(requests: Sequence[dict[str, Any]]) -> int:
-    """Prompt tokens left when every common beginning is counted once."""
-    seen: set[tuple[int, ...]] = set()
-    for request in requests:
-        previous: tuple[int, ...] = ()
-        for start in range(0, len(request["ids"])):
-            previous = (hash(previous), request["ids"][start])
-            seen.add(previous)
-    return len(seen)
 
 
 def bench_generate(bench: Bench, requests: list[dict[str, Any]], prefill_only: bool) -> dict[str, Any]:
