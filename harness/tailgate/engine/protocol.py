@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from tailgate.engine.request import ChoiceRequest, ChoiceScores, Draft, Request, Transcript, Verification
 
@@ -18,6 +19,24 @@ class ServedModel:
     eos_token_ids: tuple[int, ...]
     pad_token_id: int
     context_length: int
+    device: str
+    kv: str = ""  # how keys and values are stored: int8, fp8, int4, or empty: as computed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedCheckpoint:
+    """A variant as an engine sees it that loads the weights itself, in its own process or on another machine."""
+
+    spec: str  # as the user wrote it
+    model: str  # a folder, a .gguf file, a hub id or an address
+    folder: Path
+    gguf_file: str | None
+    options: Mapping[str, str]  # keys of the variant: revision, dtype, kv ...
+    decode: Callable[[tuple[int, ...]], str]
+    eos_token_ids: tuple[int, ...]
+    pad_token_id: int
+    context_length: int
+    vocabulary_size: int
     device: str
 
 
@@ -60,3 +79,11 @@ class Engine(Protocol):
 
     def score(self, requests: Sequence[ChoiceRequest]) -> Iterator[tuple[ChoiceScores, ...]]:
         """Log-likelihoods of choices that share a context."""
+
+
+@runtime_checkable
+class ClosingEngine(Protocol):
+    """An engine that holds more than our own memory: processes, connections."""
+
+    def close(self) -> None:
+        """Let go of it; closing twice changes nothing."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tailgate.errors import ConfigError, IntegrityError
+from tailgate.errors import ConfigError, IntegrityError, UsageError
 from tailgate.gate import CellSpec
-from tailgate.pipeline.sides import Side
+from tailgate.pipeline.sides import EngineChoice, Side
 from tailgate.records import CellKey
 from tailgate.variants.variant import Facts, Variant
 from tailgate_slices.registry import get_slice
@@ -57,6 +57,21 @@ def check_pair(baseline: Variant, candidate: Variant) -> None:
             raise IntegrityError(
                 f"the {what} of {sides} differ ({seen} against {expected}); compare a checkpoint with its own parent"
             )
+
+
+def check_kv(variant: Variant, engine: EngineChoice) -> None:
+    """Refuse a way of storing keys and values that the engine does not serve.
+
+    Raises
+    ------
+    UsageError
+        It does not serve it.
+    """
+    if variant.kv and variant.kv not in engine.kv:
+        served = f"serves {', '.join(sorted(engine.kv))}" if engine.kv else "stores them as computed"
+        raise UsageError(
+            f"variant '{variant.spec.text}': kv={variant.kv}, but engine {engine.name} {served}; use --engine native"
+        )
 
 
 def check_ends(baseline: Side, candidate: Facts, name: str) -> None:

@@ -16,7 +16,7 @@ from tailgate.errors import ConfigError, OutputError, RunFolderError, SetupError
 from tailgate.gate import plan_gate, with_controls
 from tailgate.gate.columns import OutcomeColumns
 from tailgate.gate.discover import discover
-from tailgate.pipeline.checks import cell_spec, check_ends, check_pair, inapplicable_strata
+from tailgate.pipeline.checks import cell_spec, check_ends, check_kv, check_pair, inapplicable_strata
 from tailgate.pipeline.confirm import Confirming, confirm_parts
 from tailgate.pipeline.control_records import Controls
 from tailgate.pipeline.controls import run_controls
@@ -122,6 +122,8 @@ def _freeze(
     engine = choose_engine(options.engine, sides[0].config)
     if engine.note:
         observer.note(engine.note)
+    for variant in sides:
+        check_kv(variant, engine)
     outside = inapplicable_strata(suite, sides)
     for name, reason in outside.items():
         observer.note(f"not applicable: {name} {reason}")

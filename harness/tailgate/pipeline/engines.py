@@ -54,6 +54,7 @@ def _native_engine() -> EngineChoice:
         name="native",
         version=_with_transformers(NativeEngine.version),
         build=NativeEngine,
+        kv=frozenset({"int8", "fp8", "int4"}),
         build_other=partial(NativeEngine, limits=limits),
         other="384-tokens-24-rows-reversed-unshared-undrafted",
     )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from tailgate.engine.distribution import TopTokens, pack_tops, unpack_tops
-from tailgate.engine.protocol import Counters, Engine, ServedModel
+from tailgate.engine.protocol import ClosingEngine, Counters, Engine, ServedCheckpoint, ServedModel
 from tailgate.engine.request import Draft, Request, TokenStats, Transcript, Verification, first_divergence
 from tailgate.errors import IntegrityError
 from tailgate.store.transcripts import Address, Store, StoredTranscript
@@ -18,17 +18,27 @@ if TYPE_CHECKING:
     from tailgate.variants.load import LoadedModel
 
 EngineFactory = Callable[[ServedModel], Engine]
+EngineOpener = Callable[[ServedCheckpoint], Engine]
+FactsReader = Callable[[Variant], Facts]
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineChoice:
-    """An engine by name, built when the first answer is needed."""
+    """An engine by name, built when the first answer is needed.
+
+    An engine is given the model that we loaded (`build`), or loads the checkpoint itself (`open`): then `facts`, where
+    it is given, says what the checkpoint is without reading it into our memory.
+    """
 
     name: str
     version: str
-    build: EngineFactory
+    build: EngineFactory | None = None
+    open: EngineOpener | None = None
+    facts: FactsReader | None = None
+    kv: frozenset[str] = frozenset()  # ways to store keys and values that the engine serves
     build_other: EngineFactory | None = None  # the same engine in other batches and another order, for a noise floor
+    open_other: EngineOpener | None = None
     other: str = ""  # how those batches differ: answers are stored by it
     note: str | None = None  # why it is not the engine that was asked for
 
@@ -49,11 +59,19 @@ class Side:
     def facts(self, donor: Side | None = None) -> Facts:
         """Fingerprint and storage of the variant; reads the weights when these files were never read before."""
         if self._facts is None:
-            self._facts = cached_facts(self.variant, self.store.facts)
-            if self._facts is None:
-                self._facts = self._load(donor).facts
-                remember_facts(self.variant, self._facts, self.store.facts)
+            self._facts = self._read_facts(donor)
         return self._facts
+
+    def _read_facts(self, donor: Side | None) -> Facts:
+        if self.engine_choice.facts is not None:
+            return self.engine_choice.facts(self.variant)
+        known = cached_facts(self.variant, self.store.facts)
+        if known is None:
+            known = self._load(donor).facts
+            remember_facts(self.variant, known, self.store.facts)
+            if self.engine_choice.open is not None:
+                self._loaded = None  # read for its facts only; the engine holds its own
+        return known
 
     def _load(self, donor: Side | None) -> LoadedModel:
         from tailgate.variants.load import can_donate, load
@@ -76,9 +94,10 @@ class Side:
     def in_other_batches(self) -> Side | None:
         """This side as a candidate that shares its model and computes in other batches; None if its engine cannot."""
         choice = self.engine_choice
-        if choice.build_other is None:
+        if choice.build_other is None and choice.open_other is None:
             return None
-        other = replace(choice, version=f"{choice.version}+{choice.other}", build=choice.build_other)
+        version = f"{choice.version}+{choice.other}"
+        other = replace(choice, version=version, build=choice.build_other, open=choice.open_other)
         twin = Side("candidate", self.variant, self.store, other)
         twin._facts, twin._loaded = self.facts(), self._loaded
         return twin
@@ -86,6 +105,8 @@ class Side:
     def unload(self) -> None:
         """Free the model's memory; counters and facts stay."""
         self._counters = self._total()
+        if isinstance(self._engine, ClosingEngine):
+            self._engine.close()
         self._loaded = self._engine = None
         gc.collect()
 
@@ -158,18 +179,40 @@ class Side:
 
     def _serve(self, donor: Side | None) -> Engine:
         if self._engine is None:
-            loaded = self._load(donor)
-            self._engine = self.engine_choice.build(
-                ServedModel(
-                    module=loaded.module,
-                    decode=self.variant.tokenizer.decode,
-                    eos_token_ids=loaded.eos_token_ids,
-                    pad_token_id=loaded.pad_token_id,
-                    context_length=self.variant.context_length,
-                    device=self.variant.device,
-                )
-            )
+            choice = self.engine_choice
+            self._engine = choice.open(self._checkpoint()) if choice.open else self._build(donor)
         return self._engine
+
+    def _build(self, donor: Side | None) -> Engine:
+        assert self.engine_choice.build is not None, "an engine is given a model or opens one itself"
+        loaded = self._load(donor)
+        return self.engine_choice.build(
+            ServedModel(
+                module=loaded.module,
+                decode=self.variant.tokenizer.decode,
+                eos_token_ids=loaded.eos_token_ids,
+                pad_token_id=loaded.pad_token_id,
+                context_length=self.variant.context_length,
+                device=self.variant.device,
+                kv=self.variant.kv,
+            )
+        )
+
+    def _checkpoint(self) -> ServedCheckpoint:
+        variant, eos = self.variant, self.facts().eos_token_ids
+        return ServedCheckpoint(
+            spec=variant.spec.text,
+            model=variant.spec.model,
+            folder=variant.source.folder,
+            gguf_file=variant.source.gguf_file,
+            options=dict(variant.spec.options),
+            decode=variant.tokenizer.decode,
+            eos_token_ids=eos,
+            pad_token_id=variant.tokenizer.pad_token_id(eos),
+            context_length=variant.context_length,
+            vocabulary_size=variant.vocabulary_size,
+            device=variant.device,
+        )
 
     def _total(self) -> Counters:
         now = self._engine.counters if self._engine else Counters()

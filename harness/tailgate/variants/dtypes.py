@@ -11,6 +11,11 @@ from tailgate.variants.method import Applied, ApplyMethod, OptionValue
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 
+def as_stored(model: torch.nn.Module, options: Mapping[str, OptionValue]) -> Applied:
+    """Leave every weight as it is."""
+    return Applied(quantized_tensors=0, changed_tensors=0, storage="as stored")
+
+
 def rounding_to(name: str) -> ApplyMethod:
     """Return the method that rounds every floating-point parameter to the format called `name`.
 

@@ -13,6 +13,8 @@ import torch
 from tailgate.errors import CheckpointError, IntegrityError, SetupError
 from tailgate.variants.dtypes import DTYPES, rounding_to
 from tailgate.variants.fingerprint import hash_json, hash_tensors
+from tailgate.variants.formats import find_format
+from tailgate.variants.formats.protocol import Execution, Read, Reading
 from tailgate.variants.linear import first_uncovered
 from tailgate.variants.method import COMMON_KEYS, Applied
 from tailgate.variants.variant import FINGERPRINT_VERSION, Facts, Variant
@@ -64,8 +66,10 @@ def _load(variant: Variant, donor: LoadedModel | None) -> LoadedModel:
     if donor is not None and donor.pristine:
         module, source_sha256 = copy.deepcopy(donor.module), donor.source_sha256
         eos, ignored = donor.eos_token_ids, donor.facts.ignored_generation_config
+        read = None
     else:
-        module = _read_weights(variant)
+        read = _read_stored(variant)
+        module = read.module if read else _read_weights(variant)
         source_sha256 = hash_tensors(module.state_dict())
         eos, ignored = _take_generation_config(module, variant)
     applied = _apply(variant, module)
@@ -75,15 +79,15 @@ def _load(variant: Variant, donor: LoadedModel | None) -> LoadedModel:
     return LoadedModel(
         module=module,
         eos_token_ids=eos,
-        pad_token_id=_pad_id(variant, eos),
+        pad_token_id=variant.tokenizer.pad_token_id(eos),
         facts=replace(
-            _facts(variant, module, source_sha256, applied),
+            _facts(variant, module, applied, read),
             fingerprint=_fingerprint(variant, source_sha256, eos),
             eos_token_ids=eos,
             ignored_generation_config=ignored,
         ),
         source_sha256=source_sha256,
-        pristine=applied is None,
+        pristine=applied is None and read is None,
     )
 
 
@@ -115,7 +119,8 @@ def can_donate(donor: Variant, receiver: Variant) -> bool:
 
 
 def _common_options(variant: Variant) -> dict[str, str]:
-    return {key: value for key, value in variant.spec.options.items() if key in COMMON_KEYS}
+    """The keys that decide how weights are read; how keys and values are stored does not."""
+    return {key: value for key, value in variant.spec.options.items() if key in COMMON_KEYS and key != "kv"}
 
 
 def compute_dtype(variant: Variant) -> torch.dtype:
@@ -125,6 +130,24 @@ def compute_dtype(variant: Variant) -> torch.dtype:
     name = variant.spec.options.get("dtype") or (variant.method.name if variant.method else "")
     stored = torch.bfloat16 if variant.config.dtype == torch.bfloat16 else torch.float16
     return DTYPES.get(name, stored)
+
+
+def _read_stored(variant: Variant) -> Read | None:
+    """Read a checkpoint whose weights are stored quantized; None where they are plain."""
+    found = find_format(variant.source, variant.config)
+    if found is None:
+        return None
+    execution = variant.spec.options.get("execution")
+    return found.read(
+        Reading(
+            source=variant.source,
+            config=variant.config,
+            dtype=compute_dtype(variant),
+            device=variant.device,
+            execution=cast(Execution | None, execution),
+            attention=_attention(variant),
+        )
+    )
 
 
 def _read_weights(variant: Variant) -> torch.nn.Module:
@@ -181,25 +204,24 @@ def _take_generation_config(module: torch.nn.Module, variant: Variant) -> tuple[
         raise CheckpointError(
             f"'{variant.source.name}' names no end-of-text token; set eos_token_id in its config.json"
         )
-    ours.generation_config = GenerationConfig(eos_token_id=list(eos), pad_token_id=_pad_id(variant, eos))
+    pad = variant.tokenizer.pad_token_id(eos)
+    ours.generation_config = GenerationConfig(eos_token_id=list(eos), pad_token_id=pad)
     return eos, json.loads(json.dumps(ignored, default=str))
 
 
-def _pad_id(variant: Variant, eos: tuple[int, ...]) -> int:
-    pad = variant.tokenizer.tokenizer.pad_token_id
-    return int(eos[0] if pad is None else pad)
-
-
-def _facts(variant: Variant, module: torch.nn.Module, source_sha256: str, applied: Applied | None) -> Facts:
+def _facts(variant: Variant, module: torch.nn.Module, applied: Applied | None, read: Read | None) -> Facts:
     compute = compute_dtype(variant)
+    done = applied or read
     return Facts(
         fingerprint="",
-        storage=applied.storage if applied else variant.spec.options.get("dtype", _name(compute)),
+        storage=done.storage if done else variant.spec.options.get("dtype", _name(compute)),
         compute_dtype=_name(compute),
         bytes_by_dtype=_bytes_by_dtype(module),
-        quantized_tensors=applied.quantized_tensors if applied else 0,
+        quantized_tensors=done.quantized_tensors if done else 0,
         changed_tensors=applied.changed_tensors if applied else None,
-        notes=(*variant.source.notes, *(applied.notes if applied else ())),
+        notes=(*variant.source.notes, *(done.notes if done else ())),
+        kv=variant.kv,
+        execution=read.execution if read else "",
     )
 
 
@@ -220,6 +242,7 @@ def _fingerprint(variant: Variant, source_sha256: str, eos: tuple[int, ...]) -> 
             sorted(eos),
             variant.spec.options.get("dtype"),
             method and [method.name, method.version, dict(variant.options), dict(method.versions())],
+            *([f"kv={variant.kv}"] if variant.kv else []),
         ]
     )
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     import torch
 
 OptionValue: TypeAlias = str | int | bool
-COMMON_KEYS = {"revision": "", "dtype": "", "device_map": ""}
+# Keys of every method. `kv`: how keys and values of past tokens are stored; `execution`: how the layers of a quantized
+# checkpoint are computed.
+COMMON_KEYS = ("revision", "dtype", "device_map", "kv", "execution")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from tailgate.errors import MissingPackageError, VariantError
 from tailgate.variants.method import ApplyMethod, Method, Option
 
 ENTRY_POINTS = "tailgate.variants"
+STORED = "stored"  # the weights as the checkpoint holds them: carries the keys of a variant without a method
 RTN_OPTIONS = {
     "bits": Option(default=4, choices=(2, 3, 4, 5, 6, 8), meaning="width of an integer"),
     "group": Option(default=64, choices=(16, 32, 64, 128, 256), meaning="inputs that share a scale"),
@@ -72,6 +73,12 @@ def _builtin() -> tuple[Method, ...]:
         for kind in ("nf4", "fp4")
     )
     return (
+        Method(
+            name=STORED,
+            summary="weights as the checkpoint holds them",
+            load=_ours("dtypes", "as_stored"),
+            versions=_no_versions,
+        ),
         *floats,
         Method(name="bnb-int8", summary="bitsandbytes LLM.int8()", load=_bnb("int8"), versions=_bnb_versions),
         *four_bits,

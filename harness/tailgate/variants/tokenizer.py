@@ -34,6 +34,11 @@ class ModelTokenizer:
         text = self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
         return tuple(self.tokenizer.encode(text, add_special_tokens=False))
 
+    def pad_token_id(self, eos: tuple[int, ...]) -> int:
+        """The padding token, or the first end-of-text token where there is none."""
+        pad = self.tokenizer.pad_token_id
+        return int(eos[0] if pad is None else pad)
+
     def decode(self, ids: tuple[int, ...]) -> str:
         """Text of answer tokens, special tokens left out."""
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)

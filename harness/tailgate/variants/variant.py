@@ -11,14 +11,21 @@ from typing import Any
 
 from tailgate.errors import CheckpointError, VariantError
 from tailgate.variants.fingerprint import file_identity, hash_json
+from tailgate.variants.formats import find_format
+from tailgate.variants.formats.protocol import Format
 from tailgate.variants.method import Method, OptionValue, resolve_options
-from tailgate.variants.registry import methods
+from tailgate.variants.registry import STORED, methods
 from tailgate.variants.source import Source, check_files, find_source
 from tailgate.variants.spec import VariantSpec, parse_spec
 from tailgate.variants.tokenizer import ModelTokenizer, load_tokenizer
 
 FINGERPRINT_VERSION = 1  # bumped when another rule decides what a fingerprint covers
-DTYPE_CHOICES = ("fp16", "bf16", "fp32")
+# Values of the keys that every method takes.
+COMMON_CHOICES = {
+    "dtype": ("fp16", "bf16", "fp32"),
+    "kv": ("int8", "fp8", "int4"),
+    "execution": ("packed", "dequantized"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +41,13 @@ class Facts:
     eos_token_ids: tuple[int, ...] = ()
     ignored_generation_config: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    kv: str = ""  # how keys and values are stored; empty: as computed
+    execution: str = ""  # how stored codes are computed with; empty: there are none
 
     @property
     def lossless(self) -> bool:
-        """Whether a method was applied and left every tensor as it was."""
-        return self.changed_tensors == 0
+        """Whether a method was applied and left every tensor, and every key and value, as it was."""
+        return self.changed_tensors == 0 and not self.kv
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +77,11 @@ class Variant:
                 f"'{self.source.name}' names no context length; set max_position_embeddings in its config.json"
             )
         return length
+
+    @property
+    def kv(self) -> str:
+        """How keys and values of past tokens are stored: int8, fp8, int4, or empty: as computed."""
+        return self.spec.options.get("kv", "")
 
     @property
     def vocabulary_size(self) -> int:
@@ -113,13 +127,15 @@ def resolve(text: str, device: str) -> Variant:
     spec = parse_spec(text, methods())
     method = methods()[spec.method] if spec.method else None
     options = resolve_options(method, spec.options, text) if method else {}
-    if spec.options.get("dtype", "fp32") not in DTYPE_CHOICES:
-        raise VariantError(f"variant '{text}': dtype={spec.options['dtype']}; choose from {', '.join(DTYPE_CHOICES)}")
+    _check_common(spec)
+    if method and method.name == STORED:
+        method = None
     source = find_source(spec.model, spec.options)
     if method:
         method.load()
     check_files(source)
     config, tokenizer = _read_heads(source, json.dumps(file_identity(source.weight_files)))
+    _check_stored(spec, method, find_format(source, config))
     return Variant(
         spec=spec,
         source=source,
@@ -129,6 +145,26 @@ def resolve(text: str, device: str) -> Variant:
         config=config,
         tokenizer=tokenizer,
     )
+
+
+def _check_common(spec: VariantSpec) -> None:
+    for key, choices in COMMON_CHOICES.items():
+        if (value := spec.options.get(key)) is not None and value not in choices:
+            raise VariantError(f"variant '{spec.text}': {key}={value}; choose from {', '.join(choices)}")
+
+
+def _check_stored(spec: VariantSpec, method: Method | None, stored: Format | None) -> None:
+    """Refuse to quantize twice, and an execution where nothing is stored in codes."""
+    if stored is not None and method is not None:
+        raise VariantError(
+            f"variant '{spec.text}': the checkpoint is stored as {stored.name} already; leave @{method.name} out, "
+            f"or write @{STORED} before its keys"
+        )
+    asked = spec.options.get("execution")
+    served = () if stored is None else stored.executions
+    if asked is not None and asked not in served:
+        what = f"{stored.name} serves {' and '.join(served)}" if stored else "its weights are stored plainly"
+        raise VariantError(f"variant '{spec.text}': execution={asked}, but {what}; leave the key out")
 
 
 @functools.lru_cache(maxsize=8)
