@@ -115,20 +115,11 @@ def compare(  # noqa: PLR0913  # one parameter per option, by typer's design
 
 
 def _options(given: dict[str, Any], config: Path | None) -> CompareOptions:
-    from tailgate.config import load_run_config, parse_duration
-    from tailgate.pipeline.options import CompareOptions
+    from tailgate.config import load_run_config
+    from tailgate.pipeline.options import options_from_table
 
     filed = load_run_config(config).model_dump(exclude_none=True) if config else {}
-    merged = {**filed, **given}
-    if "baseline" not in merged or not (merged.get("candidates") or merged.get("controls") == "only"):
-        raise UsageError("compare needs BASELINE and CANDIDATE, e.g. tailgate compare smollm2 smollm2@bnb-nf4")
-    if "budget" in merged:
-        merged["budget_s"] = parse_duration(merged.pop("budget"))
-    for name in ("out", "store", "traffic"):
-        if name in merged:
-            merged[name] = Path(merged[name])
-    merged["candidates"] = tuple(merged.get("candidates", ()))
-    return CompareOptions(**merged, argv=tuple(sys.argv[1:]))
+    return options_from_table({**filed, **given}, tuple(sys.argv[1:]))
 
 
 def _resumed(resume: Path, given: dict[str, Any], config: Path | None) -> CompareOptions:
@@ -267,6 +258,19 @@ def report(
     for form in wanted:
         write_text(run_dir / file_name(form), render(view, form))
         print(run_dir / file_name(form))
+
+
+@app.command()
+def nightly(
+    config: Annotated[Path, typer.Argument(help="TOML file: [run] as for compare --config, folder, webhook_env.")],
+    as_json: AsJson = False,
+) -> int:
+    """Run a comparison unattended: locked, resumed after a crash, logged, told to a channel."""
+    from tailgate.ops.nightly import describe_night, run_nightly
+
+    night = run_nightly(config)
+    print(json.dumps(describe_night(night), indent=2) if as_json else night.line)
+    return night.exit_code
 
 
 @app.command()

@@ -81,6 +81,32 @@ class RunConfig(_Frozen):
     device: str | None = None
 
 
+class NightlyConfig(_Frozen):
+    """A nightly file: the run, and what is done around it.
+
+    `folder`, relative to the file, keeps the runs, the log and the lock. `webhook_env` names the environment variable
+    that holds the address of a Slack-compatible webhook: the address is a secret and does not belong into a file.
+    """
+
+    folder: str = "nightly"
+    keep_days: Count = 30
+    webhook_env: str | None = None
+    run: RunConfig
+
+
+def load_nightly_config(path: Path) -> NightlyConfig:
+    """Read a nightly file.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, is not TOML, or holds an unknown key or a bad value.
+    """
+    if not path.is_file():
+        raise ConfigError(f"no nightly file {path}; give a TOML file")
+    return _validate(NightlyConfig, parse_toml(read_text(path), str(path)), f"nightly file {path}")
+
+
 def load_run_config(path: Path) -> RunConfig:
     """Read a run file.
 

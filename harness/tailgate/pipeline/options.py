@@ -7,7 +7,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
-from tailgate.errors import RunFolderError
+from tailgate.config import parse_duration
+from tailgate.errors import RunFolderError, UsageError
+
+PATHS = frozenset({"out", "store", "traffic"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,27 @@ class CompareOptions:
             raise RunFolderError(
                 f"the manifest in {resume} holds no options to resume from ({error}); start a new run with --out"
             ) from error
+
+
+def options_from_table(table: Mapping[str, Any], argv: tuple[str, ...] = ()) -> CompareOptions:
+    """The options of a run file or of a command line, in which an option that is not given is missing.
+
+    Raises
+    ------
+    UsageError
+        There is no baseline, or nothing to compare it with.
+    ConfigError
+        The budget is no duration.
+    """
+    merged = dict(table)
+    if "baseline" not in merged or not (merged.get("candidates") or merged.get("controls") == "only"):
+        raise UsageError("compare needs BASELINE and CANDIDATE, e.g. tailgate compare smollm2 smollm2@bnb-nf4")
+    if "budget" in merged:
+        merged["budget_s"] = parse_duration(merged.pop("budget"))
+    for name in PATHS & merged.keys():
+        merged[name] = Path(merged[name])
+    merged["candidates"] = tuple(merged.get("candidates", ()))
+    return CompareOptions(**merged, argv=argv)
 
 
 class Observer(Protocol):
