@@ -168,13 +168,22 @@ def _run(options: CompareOptions, *, as_json: bool, quiet: bool) -> int:
 
 
 @app.command()
-def gate(run_dir: RunDir, gate: GateName = None, as_json: AsJson = False) -> int:
+def gate(
+    run_dir: RunDir,
+    gate: GateName = None,
+    waivers: Annotated[Path | None, typer.Option(help="TOML file of signed-off regressions.")] = None,
+    as_json: AsJson = False,
+) -> int:
     """Decide again from stored outcomes; no model."""
-    from tailgate.pipeline.decide import decide
+    from tailgate.pipeline.decide import decide, waive
     from tailgate.report.json import dump
     from tailgate.report.summary import verdict_lines
 
     verdict: RunVerdict = decide(run_dir, gate)
+    if waivers is not None:
+        waived = waive(verdict, waivers)
+        verdict = waived.verdict
+        print("\n".join(waived.lines), file=sys.stderr)
     print(dump(verdict) if as_json else "\n".join(verdict_lines(verdict)))
     return verdict.exit_code
 

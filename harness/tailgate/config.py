@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import tomllib
+from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
@@ -79,6 +80,40 @@ class RunConfig(_Frozen):
     traffic: str | None = None
     unsafe_exec: bool | None = None
     device: str | None = None
+
+
+class WaiverEntry(_Frozen):
+    """One signed-off exception. `candidate` is the variant as it was written in the comparison."""
+
+    cell: Annotated[str, Field(pattern=r"^[^/\s]+/\S+$")]
+    candidate: Annotated[str, Field(min_length=1)]
+    reason: Annotated[str, Field(min_length=1)]
+    approved_by: Annotated[str, Field(min_length=1)]
+    expires: date
+
+
+class WaiverFile(_Frozen):
+    """A file of exceptions, in version control beside the gate."""
+
+    waivers: list[WaiverEntry]
+
+
+def load_waivers(path: Path) -> tuple[WaiverEntry, ...]:
+    """Read a waiver file.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, is not TOML, holds an unknown key or a bad value, or waives a cell twice.
+    """
+    if not path.is_file():
+        raise ConfigError(f"no waiver file {path}; give a TOML file or leave --waivers out")
+    found = _validate(WaiverFile, parse_toml(read_text(path), str(path)), f"waiver file {path}").waivers
+    named = [(each.candidate, each.cell) for each in found]
+    for each in named:
+        if named.count(each) > 1:
+            raise ConfigError(f"waiver file {path}: {each[1]} of {each[0]} is waived twice; keep one")
+    return tuple(found)
 
 
 class NightlyConfig(_Frozen):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tailgate.config import GateConfig, load_gate
+from tailgate.config import GateConfig, load_gate, load_waivers
 from tailgate.errors import RunFolderError
 from tailgate.gate import (
     CellSpec,
@@ -19,6 +20,7 @@ from tailgate.gate import (
     with_controls,
 )
 from tailgate.gate.columns import OutcomeColumns
+from tailgate.gate.waivers import Waived, Waiver, apply_waivers
 from tailgate.pipeline.manifest import plan_from_dict, specs
 from tailgate.records import CandidateVerdict, GatePlan, RunVerdict
 from tailgate.store.run_folder import NOISE, POSITIVE, read_columns, read_manifest
@@ -46,6 +48,18 @@ def decide(run: Path, gate: str | Path | None = None) -> RunVerdict:
             f"{run} holds {outcomes.n} outcomes, its run wrote {manifest.get('n_outcomes')}; run it again"
         )
     return decide_outcomes(manifest, plan, outcomes, _controls(run, manifest, plan))
+
+
+def waive(verdict: RunVerdict, file: Path) -> Waived:
+    """Count the regressions that a waiver file signs off as warnings, as of today.
+
+    Raises
+    ------
+    ConfigError
+        The file is wrong.
+    """
+    waivers = [Waiver(**each.model_dump()) for each in load_waivers(file)]
+    return apply_waivers(verdict, waivers, datetime.now(UTC).date())
 
 
 def _controls(run: Path, manifest: Mapping[str, Any], plan: GatePlan) -> ControlFindings:
