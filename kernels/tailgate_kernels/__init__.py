@@ -1,1 +1,4 @@
-"""Triton kernels of the batched GPU core; imports torch and triton only. None yet."""
+"""Triton kernels of the batched GPU core, their PyTorch oracles, and the explicit choice between the two.
+
+Imports torch, and triton only where a kernel is used. Start at `dispatch.select`.
+"""

@@ -65,6 +65,39 @@ def four_bit(quant_type: str) -> ApplyMethod:
     return apply
 
 
+def four_bit_layer(layer: torch.nn.Linear, weight: Any, dtype: torch.dtype) -> torch.nn.Module:
+    """A `Linear4bit` in the place of a layer, over weights that are quantized already; products in `dtype`."""
+    new = bnb.nn.Linear4bit(
+        layer.in_features,
+        layer.out_features,
+        layer.bias is not None,
+        compute_dtype=dtype,
+        compress_statistics=weight.compress_statistics,
+        quant_type=weight.quant_type,
+        device="meta",
+    )
+    new.weight, new.bias = weight, layer.bias
+    weight.module, new.quant_state = new, weight.quant_state
+    return cast(torch.nn.Module, new)
+
+
+def int8_layer(
+    layer: torch.nn.Linear, codes_OI: torch.Tensor, scale_O: torch.Tensor, threshold: float
+) -> torch.nn.Module:
+    """A `Linear8bitLt` in the place of a layer, over codes and the largest magnitude of each row."""
+    new = bnb.nn.Linear8bitLt(
+        layer.in_features,
+        layer.out_features,
+        layer.bias is not None,
+        has_fp16_weights=False,
+        threshold=threshold,
+        device="meta",
+    )
+    new.weight = bnb.nn.Int8Params(codes_OI, requires_grad=False, has_fp16_weights=False, CB=codes_OI, SCB=scale_O)
+    new.bias = layer.bias
+    return cast(torch.nn.Module, new)
+
+
 def _cpu_notes(model: torch.nn.Module) -> tuple[str, ...]:
     on_cpu = next(model.parameters()).device.type == "cpu"
     return ("bitsandbytes dequantizes 4-bit layers before each product on a CPU",) if on_cpu else ()

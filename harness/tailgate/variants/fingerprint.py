@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +17,24 @@ def hash_tensors(tensors: Mapping[str, torch.Tensor]) -> str:
     import torch
 
     digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
+    plain = dict(part for name, tensor in tensors.items() for part in plain_parts(name, tensor))
+    for name in sorted(plain):
+        tensor = plain[name].detach().cpu().contiguous()
         digest.update(f"{name}\x1f{tensor.dtype}\x1f{tuple(tensor.shape)}\x1f".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def plain_parts(name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+    """A tensor with its name; in the place of one that wraps codes and scales, those, with what tells its kind."""
+    from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+
+    if not is_traceable_wrapper_subclass(tensor):
+        yield name, tensor
+        return
+    inner, attributes = tensor.__tensor_flatten__()
+    for part in inner:
+        yield from plain_parts(f"{name}.{part}:{type(tensor).__name__}{attributes}", getattr(tensor, part))
 
 
 def hash_json(value: object) -> str:

@@ -10,21 +10,15 @@ from typing import Any, cast
 
 import torch
 
-from tailgate.errors import CheckpointError, IntegrityError, SetupError
+from tailgate.errors import CheckpointError, IntegrityError, SetupError, VariantError
 from tailgate.variants.dtypes import DTYPES, rounding_to
-from tailgate.variants.fingerprint import hash_json, hash_tensors
+from tailgate.variants.ends import Ends, ends_of
+from tailgate.variants.fingerprint import hash_json, hash_tensors, plain_parts
 from tailgate.variants.formats import find_format
 from tailgate.variants.formats.protocol import Execution, Read, Reading
 from tailgate.variants.linear import first_uncovered
 from tailgate.variants.method import COMMON_KEYS, Applied
 from tailgate.variants.variant import FINGERPRINT_VERSION, Facts, Variant
-
-# Fields of generation_config that change greedy decoding or are part of its mechanics, not of the model.
-KEPT_GENERATION_FIELDS = frozenset(
-    {"eos_token_id", "bos_token_id", "pad_token_id", "decoder_start_token_id", "transformers_version", "use_cache"}
-    | {"output_attentions", "output_hidden_states", "output_scores", "output_logits", "return_dict_in_generate"}
-)
-
 
 # Where a configuration was read from and by which version: no part of what is computed.
 DESCRIPTIVE_FIELDS = frozenset({"_name_or_path", "transformers_version", "dtype", "architectures"})
@@ -53,7 +47,11 @@ def load(variant: Variant, donor: LoadedModel | None = None) -> LoadedModel:
         The method would leave some of the model's weight matrices as they are.
     SetupError
         The model does not fit into the device's memory.
+    VariantError
+        It is an address.
     """
+    if variant.address is not None:
+        raise VariantError(f"'{variant.spec.text}' is an address: its weights are on the server, not here")
     try:
         return _load(variant, donor)
     except (torch.OutOfMemoryError, MemoryError) as error:
@@ -65,13 +63,14 @@ def load(variant: Variant, donor: LoadedModel | None = None) -> LoadedModel:
 def _load(variant: Variant, donor: LoadedModel | None) -> LoadedModel:
     if donor is not None and donor.pristine:
         module, source_sha256 = copy.deepcopy(donor.module), donor.source_sha256
-        eos, ignored = donor.eos_token_ids, donor.facts.ignored_generation_config
+        eos, ignored = donor.eos_token_ids, dict(donor.facts.ignored_generation_config)
         read = None
     else:
         read = _read_stored(variant)
         module = read.module if read else _read_weights(variant)
         source_sha256 = hash_tensors(module.state_dict())
-        eos, ignored = _take_generation_config(module, variant)
+        ends = _take_generation_config(module, variant)
+        eos, ignored = ends.eos_token_ids, ends.ignored
     applied = _apply(variant, module)
     if _rounds_floats(variant):
         cast(Any, module).to(compute_dtype(variant))
@@ -137,6 +136,7 @@ def _read_stored(variant: Variant) -> Read | None:
     found = find_format(variant.source, variant.config)
     if found is None:
         return None
+    _refuse_placing(variant, found.name)
     execution = variant.spec.options.get("execution")
     return found.read(
         Reading(
@@ -148,6 +148,17 @@ def _read_stored(variant: Variant) -> Read | None:
             attention=_attention(variant),
         )
     )
+
+
+def _refuse_placing(variant: Variant, stored: str) -> None:
+    """Refuse keys that say how plain weights are read: codes are read whole, and a CPU computes with them in fp32."""
+    on_cpu = variant.device.startswith("cpu")
+    for key in ("device_map", *(["dtype"] if on_cpu else [])):
+        if (value := variant.spec.options.get(key)) is not None:
+            raise VariantError(
+                f"variant '{variant.spec.text}': {key}={value} is not served for a checkpoint stored as {stored}"
+                f"{' on a CPU' if key == 'dtype' else ''}; leave the key out"
+            )
 
 
 def _read_weights(variant: Variant) -> torch.nn.Module:
@@ -183,30 +194,15 @@ def _attention(variant: Variant) -> dict[str, str]:
     return {"attn_implementation": "eager"} if capped else {}
 
 
-def _take_generation_config(module: torch.nn.Module, variant: Variant) -> tuple[tuple[int, ...], dict[str, Any]]:
-    """Strip the generation config to its end-of-text ids; return them with every field that was ignored.
-
-    A checkpoint's repetition penalty or sampling must not differ between engines or sides.
-    """
+def _take_generation_config(module: torch.nn.Module, variant: Variant) -> Ends:
+    """Strip the generation config to its end-of-text ids; return them with every field that was ignored."""
     from transformers import GenerationConfig
 
     ours = cast(Any, module)
-    found = ours.generation_config
-    default = GenerationConfig().to_dict()
-    ignored = {
-        key: value
-        for key, value in found.to_dict().items()
-        if key not in KEPT_GENERATION_FIELDS and not key.startswith("_") and value != default.get(key)
-    }
-    ids = found.eos_token_id if found.eos_token_id is not None else variant.config.get_text_config().eos_token_id
-    eos = tuple(ids) if isinstance(ids, list | tuple) else () if ids is None else (ids,)
-    if not eos:
-        raise CheckpointError(
-            f"'{variant.source.name}' names no end-of-text token; set eos_token_id in its config.json"
-        )
-    pad = variant.tokenizer.pad_token_id(eos)
-    ours.generation_config = GenerationConfig(eos_token_id=list(eos), pad_token_id=pad)
-    return eos, json.loads(json.dumps(ignored, default=str))
+    ends = ends_of(ours.generation_config, variant)
+    pad = variant.tokenizer.pad_token_id(ends.eos_token_ids)
+    ours.generation_config = GenerationConfig(eos_token_id=list(ends.eos_token_ids), pad_token_id=pad)
+    return ends
 
 
 def _facts(variant: Variant, module: torch.nn.Module, applied: Applied | None, read: Read | None) -> Facts:
@@ -231,14 +227,11 @@ def _fingerprint(variant: Variant, source_sha256: str, eos: tuple[int, ...]) -> 
     The configuration counts because rotary scaling, windows and norms change answers without changing a tensor.
     """
     method = variant.method
-    config = {key: value for key, value in variant.config.to_dict().items() if key not in DESCRIPTIVE_FIELDS}
-    if variant.source.gguf_file:
-        config.pop("quantization_config", None)  # names the file; its tensors are decoded and hashed
     return hash_json(
         [
             FINGERPRINT_VERSION,
             source_sha256,
-            json.loads(json.dumps(config, default=str)),
+            config_identity(variant),
             sorted(eos),
             variant.spec.options.get("dtype"),
             method and [method.name, method.version, dict(variant.options), dict(method.versions())],
@@ -247,10 +240,24 @@ def _fingerprint(variant: Variant, source_sha256: str, eos: tuple[int, ...]) -> 
     )
 
 
+def config_identity(variant: Variant) -> dict[str, Any]:
+    """What of a configuration decides answers, as JSON."""
+    config = {key: value for key, value in variant.config.to_dict().items() if key not in DESCRIPTIVE_FIELDS}
+    if variant.source.gguf_file:
+        config.pop("quantization_config", None)  # names the file; its tensors are decoded and hashed
+    return cast(dict[str, Any], json.loads(json.dumps(config, default=str)))
+
+
 def _bytes_by_dtype(module: torch.nn.Module) -> dict[str, int]:
+    """Memory of the weights: parameters, buffers, and scales that only the state of a quantized layer holds."""
     sizes: Counter[str] = Counter()
-    for tensor in (*module.parameters(), *module.buffers()):
-        sizes[_name(tensor.dtype)] += tensor.numel() * tensor.element_size()
+    seen: set[tuple[int, int]] = set()
+    for name, held in (*module.named_parameters(), *module.named_buffers(), *module.state_dict().items()):
+        for _, tensor in plain_parts(name, held):
+            place = (tensor.data_ptr(), tensor.numel())
+            if place not in seen:
+                sizes[_name(tensor.dtype)] += tensor.numel() * tensor.element_size()
+            seen.add(place)
     return dict(sorted(sizes.items()))
 
 

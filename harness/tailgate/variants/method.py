@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from tailgate.errors import VariantError
 
@@ -19,10 +19,11 @@ COMMON_KEYS = ("revision", "dtype", "device_map", "kv", "execution")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One `key=value` of a method."""
+    """One `key=value` of a method: one of `choices`, or free `text`, or a whole number from zero on."""
 
     default: OptionValue
-    choices: tuple[OptionValue, ...]
+    choices: tuple[OptionValue, ...] = ()
+    kind: Literal["choice", "text", "count"] = "choice"
     meaning: str
 
 
@@ -80,6 +81,12 @@ def resolve_options(method: Method, given: Mapping[str, str], text: str) -> dict
 
 
 def _parse_value(option: Option, key: str, value: str, text: str) -> OptionValue:
+    if option.kind == "text":
+        return value
+    if option.kind == "count":
+        if not (value.isascii() and value.isdigit()):
+            raise VariantError(f"variant '{text}': {key}={value} is no whole number; write e.g. {key}=16")
+        return int(value)
     for choice in option.choices:
         if str(choice).lower() == value.lower():
             return choice

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import cast
 
 from tailgate.errors import MissingPackageError, VariantError
+from tailgate.variants.address import ENDPOINT, ENDPOINT_OPTIONS
 from tailgate.variants.method import ApplyMethod, Method, Option
 
 ENTRY_POINTS = "tailgate.variants"
@@ -20,6 +21,12 @@ RTN_OPTIONS = {
     "group": Option(default=64, choices=(16, 32, 64, 128, 256), meaning="inputs that share a scale"),
     "sym": Option(default=True, choices=(True, False), meaning="grid symmetric around zero"),
 }
+GROUPS = Option(default=64, choices=(16, 32, 64, 128, 256), meaning="inputs that share a scale")
+TORCHAO_INT4 = {
+    "group": GROUPS,
+    "sym": Option(default=True, choices=(True, False), meaning="grid symmetric around zero"),
+}
+HQQ_OPTIONS = {"bits": Option(default=4, choices=(1, 2, 3, 4, 8), meaning="width of an integer"), "group": GROUPS}
 DOUBLE = {"double": Option(default=False, choices=(True, False), meaning="quantize the scales too")}
 
 
@@ -42,6 +49,76 @@ def _bnb(attribute: str, *arguments: str) -> Callable[[], ApplyMethod]:
         return _ours("bnb", attribute, *arguments)()
 
     return load
+
+
+def _by_library(package: str, extra: str, attribute: str, *arguments: str) -> Callable[[], ApplyMethod]:
+    """A method that a package of an extra rounds by; `attribute` of our module makes it."""
+
+    def load() -> ApplyMethod:
+        if not _is_installed(package):
+            raise MissingPackageError(
+                f"this method needs {package}, which is not installed; run: pip install 'tailgate[{extra}]'"
+            )
+        make = getattr(importlib.import_module("tailgate.variants.library_rounding"), attribute)
+        return cast(ApplyMethod, make(*arguments))
+
+    return load
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _version_of(package: str) -> Callable[[], Mapping[str, str]]:
+    def versions() -> Mapping[str, str]:
+        return {package: metadata.version(package)} if _is_installed(package) else {}
+
+    return versions
+
+
+def _library_methods() -> tuple[Method, ...]:
+    torchao, hqq, quanto = (_version_of(package) for package in ("torchao", "hqq", "optimum-quanto"))
+    return (
+        Method(
+            name="torchao-int8",
+            summary="torchao int8, weights only",
+            load=_by_library("torchao", "torchao", "torchao_int8"),
+            versions=torchao,
+        ),
+        Method(
+            name="torchao-int4",
+            summary="torchao int4, weights only",
+            load=_by_library("torchao", "torchao", "torchao_int4"),
+            versions=torchao,
+            options=TORCHAO_INT4,
+        ),
+        Method(
+            name="hqq",
+            summary="half-quadratic quantization",
+            load=_by_library("hqq", "hqq", "hqq"),
+            versions=hqq,
+            options=HQQ_OPTIONS,
+        ),
+        *(
+            Method(
+                name=f"quanto-int{bits}",
+                summary=f"optimum-quanto int{bits}, weights only",
+                load=_by_library("optimum-quanto", "quanto", "quanto", f"qint{bits}"),
+                versions=quanto,
+            )
+            for bits in (8, 4)
+        ),
+    )
+
+
+def _no_weights() -> ApplyMethod:
+    raise VariantError(
+        f"@{ENDPOINT} belongs behind an address: write http://HOST:PORT/v1#MODEL@{ENDPOINT}:tokenizer=SPEC"
+    )
 
 
 def _no_versions() -> Mapping[str, str]:
@@ -79,9 +156,23 @@ def _builtin() -> tuple[Method, ...]:
             load=_ours("dtypes", "as_stored"),
             versions=_no_versions,
         ),
+        Method(
+            name=ENDPOINT,
+            summary="a model behind a server: http://HOST:PORT/v1#MODEL",
+            load=_no_weights,
+            versions=_no_versions,
+            options=ENDPOINT_OPTIONS,
+        ),
         *floats,
         Method(name="bnb-int8", summary="bitsandbytes LLM.int8()", load=_bnb("int8"), versions=_bnb_versions),
         *four_bits,
+        Method(
+            name="fp8",
+            summary="weights as float8_e4m3, a scale per row",
+            load=_ours("fp8", "apply"),
+            versions=_no_versions,
+        ),
+        *_library_methods(),
         Method(
             name="rtn",
             summary="round to nearest, the control",

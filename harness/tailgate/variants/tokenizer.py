@@ -12,6 +12,7 @@ from tailgate.variants.fingerprint import hash_json
 from tailgate.variants.source import Source
 
 TEMPLATE_PROBE = [{"role": "user", "content": "probe"}]
+SYSTEM_PROBE = [{"role": "system", "content": "probe of the system"}, *TEMPLATE_PROBE]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,18 +22,35 @@ class ModelTokenizer:
     tokenizer: Any
     sha256: str
     template_sha256: str | None  # None: the model has no chat template, prompts are sent as they are
+    system_role: bool = False  # whether the template shows a system message; else it stands before the user's
 
     def count(self, text: str) -> int:
         """Tokens of `text` without special tokens."""
         return len(self.tokenizer.encode(text, add_special_tokens=False))
 
-    def encode_prompt(self, prompt: str) -> tuple[int, ...]:
-        """Token ids of one user message, through the chat template where there is one. Never truncated."""
+    def encode_prompt(self, prompt: str, system: str = "") -> tuple[int, ...]:
+        """Token ids of one user message, after a system message if there is one. Never truncated.
+
+        Messages go through the chat template where there is one.
+        """
+        messages = self.messages(prompt, system)
         if self.template_sha256 is None:
-            return tuple(self.tokenizer.encode(prompt))
-        message = [{"role": "user", "content": prompt}]
-        text = self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+            return tuple(self.tokenizer.encode(messages[0]["content"]))
+        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return tuple(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def messages(self, prompt: str, system: str = "") -> list[dict[str, str]]:
+        """The turns that a prompt is made of, as chat templates and chat interfaces take them.
+
+        Without a template, or with one that has no place for a system message, that stands before the user's, with an
+        empty line between them.
+        """
+        messages = [{"role": "user", "content": prompt}]
+        if system and self.system_role:
+            messages.insert(0, {"role": "system", "content": system})
+        elif system:
+            messages[0]["content"] = f"{system}\n\n{prompt}"
+        return messages
 
     def pad_token_id(self, eos: tuple[int, ...]) -> int:
         """The padding token, or the first end-of-text token where there is none."""
@@ -60,7 +78,10 @@ def load_tokenizer(source: Source) -> ModelTokenizer:
     except Exception as error:  # transformers raises many kinds for a damaged tokenizer; all mean the same here
         raise CheckpointError(f"cannot load the tokenizer of '{source.name}': {_first_line(error)}") from error
     return ModelTokenizer(
-        tokenizer=tokenizer, sha256=_tokenizer_hash(tokenizer), template_sha256=_template_hash(tokenizer)
+        tokenizer=tokenizer,
+        sha256=_tokenizer_hash(tokenizer),
+        template_sha256=_template_hash(tokenizer),
+        system_role=_takes_system(tokenizer),
     )
 
 
@@ -79,6 +100,17 @@ def _template_hash(tokenizer: Any) -> str | None:
         return None
     rendered = tokenizer.apply_chat_template(TEMPLATE_PROBE, tokenize=False, add_generation_prompt=True)
     return hashlib.sha256(f"{tokenizer.chat_template}\x1f{rendered}".encode()).hexdigest()
+
+
+def _takes_system(tokenizer: Any) -> bool:
+    """Whether the chat template shows a system message: some refuse one, some leave it out."""
+    if not tokenizer.chat_template:
+        return False
+    try:
+        rendered = tokenizer.apply_chat_template(SYSTEM_PROBE, tokenize=False, add_generation_prompt=True)
+    except Exception:  # a template refuses in its own way: by raise_exception, or by an error of Jinja's
+        return False
+    return all(message["content"] in rendered for message in SYSTEM_PROBE)
 
 
 def _first_line(error: Exception) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping, MutableMapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from typing import Any
 
 from tailgate.errors import CheckpointError, VariantError
+from tailgate.variants.address import ENDPOINT, Address, is_address, parse_address
 from tailgate.variants.fingerprint import file_identity, hash_json
-from tailgate.variants.formats import find_format
+from tailgate.variants.formats import find_format, settings_of
+from tailgate.variants.formats.beside import settings_beside
 from tailgate.variants.formats.protocol import Format
 from tailgate.variants.method import Method, OptionValue, resolve_options
 from tailgate.variants.registry import STORED, methods
-from tailgate.variants.source import Source, check_files, find_source
+from tailgate.variants.source import Source, check_files, find_source, find_tokenizer
 from tailgate.variants.spec import VariantSpec, parse_spec
 from tailgate.variants.tokenizer import ModelTokenizer, load_tokenizer
 
@@ -61,6 +63,8 @@ class Variant:
     device: str
     config: Any = field(repr=False)  # transformers PretrainedConfig
     tokenizer: ModelTokenizer = field(repr=False)
+    address: Address | None = None  # the model is behind a server; `source` holds its tokenizer alone
+    context_limit: int | None = None  # of the engine that serves it, where that is known
 
     @property
     def context_length(self) -> int:
@@ -72,6 +76,8 @@ class Variant:
             The configuration does not say; a guess could cut a prompt.
         """
         length = getattr(self._text_config, "max_position_embeddings", None)
+        if self.context_limit is not None:
+            return min(self.context_limit, length) if isinstance(length, int) and length > 0 else self.context_limit
         if not isinstance(length, int) or length < 1:
             raise CheckpointError(
                 f"'{self.source.name}' names no context length; set max_position_embeddings in its config.json"
@@ -127,6 +133,10 @@ def resolve(text: str, device: str) -> Variant:
     spec = parse_spec(text, methods())
     method = methods()[spec.method] if spec.method else None
     options = resolve_options(method, spec.options, text) if method else {}
+    if is_address(spec.model):
+        return _resolve_address(spec, options, device)
+    if method and method.name == ENDPOINT:
+        method.load()  # says where it belongs
     _check_common(spec)
     if method and method.name == STORED:
         method = None
@@ -144,6 +154,25 @@ def resolve(text: str, device: str) -> Variant:
         device=device,
         config=config,
         tokenizer=tokenizer,
+    )
+
+
+def _resolve_address(spec: VariantSpec, options: Mapping[str, OptionValue], device: str) -> Variant:
+    """A variant behind a server: its tokenizer and configuration are read, its weights are not here."""
+    address = parse_address(spec, options)
+    found = find_tokenizer(address.tokenizer, spec.options)
+    source = replace(found, name=spec.model, notes=())
+    config, tokenizer = _read_heads(source, json.dumps(file_identity(source.weight_files)))
+    return Variant(
+        spec=spec,
+        source=source,
+        method=methods()[ENDPOINT],
+        options=options,
+        device=device,
+        config=config,
+        tokenizer=tokenizer,
+        address=address,
+        context_limit=address.context,
     )
 
 
@@ -177,20 +206,23 @@ def _load_config(source: Source) -> Any:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(source.folder, **source.loading, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(source.folder, **source.loading, trust_remote_code=False)
     except Exception as error:  # transformers raises many kinds for a damaged config; all mean the same here
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"cannot read the configuration of '{source.name}': {first}") from error
+    if not settings_of(config) and (beside := settings_beside(source)):
+        config.quantization_config = beside
+    return config
 
 
-def cached_facts(variant: Variant, cache: MutableMapping[str, Any]) -> Facts | None:
-    """Facts recorded by an earlier load of the same files, or None."""
-    row = cache.get(variant.facts_key())
+def cached_facts(variant: Variant, cache: MutableMapping[str, Any], reader: str = "") -> Facts | None:
+    """Facts recorded when the same files were read before, or None; `reader`: who read them, if not our loader."""
+    row = cache.get(variant.facts_key() + reader)
     if not row:
         return None
     return Facts(**{**row, "notes": tuple(row["notes"]), "eos_token_ids": tuple(row["eos_token_ids"])})
 
 
-def remember_facts(variant: Variant, facts: Facts, cache: MutableMapping[str, Any]) -> None:
+def remember_facts(variant: Variant, facts: Facts, cache: MutableMapping[str, Any], reader: str = "") -> None:
     """Record facts for later runs."""
-    cache[variant.facts_key()] = asdict(facts)
+    cache[variant.facts_key() + reader] = asdict(facts)

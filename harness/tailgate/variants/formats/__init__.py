@@ -21,6 +21,8 @@ MODULES = {
     "quanto": "quanto",
 }
 
+QUANTO_MAP = "quanto_qmap.json"  # quanto's own checkpoints have it in the place of a quantization_config
+
 
 def settings_of(config: Any) -> dict[str, Any]:
     """The quantization_config of a checkpoint as a plain table; empty where it has none."""
@@ -39,8 +41,12 @@ def find_format(source: Source, config: Any) -> Format | None:
         The checkpoint says that it is quantized in a way that is not read here.
     """
     settings = settings_of(config)
-    if source.gguf_file or not settings:
+    if source.gguf_file:
         return None
+    if not settings:
+        if not (source.folder / QUANTO_MAP).is_file():
+            return None
+        settings = {"quant_method": "quanto"}
     method = str(settings.get("quant_method", "")).lower()
     if method not in MODULES:
         raise CheckpointError(

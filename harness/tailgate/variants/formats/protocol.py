@@ -22,6 +22,7 @@ class Description:
 
     `group`: inputs that share a scale, -1 for a whole row. `activations`: how a layer's input is rounded before the
     product. `unquantized`: layers left as they were. `calibration`: what is known of the data it was made with.
+    `tensor_types`: for files that mix them, each type's number of `tensors` and their `bytes`.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Description:
     kv_cache: str = ""
     unquantized: tuple[str, ...] = ()
     calibration: Mapping[str, Any] = field(default_factory=dict)
+    tensor_types: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

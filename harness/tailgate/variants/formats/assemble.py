@@ -1,0 +1,168 @@
+"""One loader for the formats that are read by our own code: plan by headers, decode layer by layer, fill the model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tailgate.errors import CheckpointError
+from tailgate.variants.formats.protocol import Description, Execution, Read, Reading
+from tailgate.variants.formats.shards import FLOATS, Shards, open_shards
+from tailgate.variants.formats.skeleton import Replace, filled, put
+from tailgate.variants.source import Source
+
+if TYPE_CHECKING:
+    import torch
+
+    from tailgate_kernels.reference import InputGrid, Weight
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A quantized layer as read: its codes, how its input is rounded, and what its file leaves open."""
+
+    weight: Weight
+    grid: InputGrid | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the headers of a checkpoint hold.
+
+    `layers`: name of a layer -> what reads it. `parts`: tensors that belong to those layers or stand for no weight.
+    `quantizes`: whether the configuration says that a linear layer of this name is quantized.
+    """
+
+    description: Description
+    storage: str
+    layers: Mapping[str, Callable[[], Layer]]
+    parts: frozenset[str]
+    quantizes: Callable[[str], bool] = lambda name: False
+    notes: tuple[str, ...] = ()
+
+
+KV_NOTE = (
+    "the checkpoint asks for keys and values in {}; they are stored as computed unless the variant says kv=, "
+    "and its scales for them are not used"
+)
+Planner = Callable[[Shards, Mapping[str, Any]], Plan]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFormat:
+    """A format whose files are read by our own code."""
+
+    name: str
+    plan: Planner
+    executions: tuple[Execution, ...] = ("dequantized", "packed")
+
+    def describe(self, source: Source, config: Any) -> Description:
+        """See `Format.describe`."""
+        with open_shards(source) as shards:
+            return self._plan(shards, config).description
+
+    def read(self, reading: Reading) -> Read:
+        """See `Format.read`."""
+        with open_shards(reading.source) as shards:
+            return _assemble(reading, shards, self._plan(shards, reading.config))
+
+    def _plan(self, shards: Shards, config: Any) -> Plan:
+        from tailgate.variants.formats import settings_of
+
+        plan = self.plan(shards, settings_of(config))
+        if not plan.layers:
+            raise CheckpointError(f"'{shards.name}' says that it is stored as {self.name}, but none of its layers is")
+        return plan
+
+
+def parse_settings(kind: type[Settings], found: Mapping[str, Any], name: str) -> Settings:
+    """The quantization part of a configuration, checked.
+
+    Raises
+    ------
+    CheckpointError
+        A value is missing or not served.
+    """
+    try:
+        return kind.model_validate(dict(found))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CheckpointError(
+            f"the quantization_config of '{name}' is not served: {where}={first.get('input')!r}: {first['msg']}"
+        ) from error
+
+
+def plain_matrices(shards: Shards, parts: frozenset[str]) -> tuple[str, ...]:
+    """Names of layers whose weight matrices are stored as floats, embeddings among them."""
+    return tuple(
+        name.removesuffix(".weight")
+        for name, header in sorted(shards.headers.items())
+        if name.endswith(".weight") and name not in parts and len(header.shape) > 1 and header.dtype in FLOATS
+    )
+
+
+def _assemble(reading: Reading, shards: Shards, plan: Plan) -> Read:
+    import torch
+
+    from tailgate_kernels.reference import dequantize
+
+    execution = reading.execution or "dequantized"
+    state = {name: shards.tensor(name) for name in shards.headers if name not in plan.parts}
+    replacing: dict[str, Replace] = {}
+    said: Counter[str] = Counter()
+    for name, decode in plan.layers.items():
+        layer = decode()
+        said.update([layer.note] if layer.note else [])
+        if execution == "packed":
+            # Without memory of its own: it tells the model the shape, and leaves with the layer that it fills.
+            state[f"{name}.weight"] = torch.zeros((), dtype=reading.dtype).expand(layer.weight.shape)
+            replacing[name] = _packed(layer)
+        else:
+            state[f"{name}.weight"] = dequantize(layer.weight).to(reading.dtype)
+            if layer.grid is not None:
+                replacing[name] = _rounded(layer.grid)
+    module, notes = filled(reading, state, frozenset(plan.layers))
+    _check_left(module, shards, plan)
+    for name, replace in replacing.items():
+        put(module, name, replace)
+    module.to(reading.device)
+    return Read(
+        module=module.eval(),
+        storage=plan.storage,
+        execution=execution,
+        quantized_tensors=len(plan.layers),
+        notes=(*plan.notes, *notes, *(f"{count} layers: {note}" for note, count in said.items())),
+    )
+
+
+def _check_left(module: torch.nn.Module, shards: Shards, plan: Plan) -> None:
+    """Refuse a layer that the configuration counts as quantized and the files store plainly."""
+    import torch
+
+    for name, part in module.named_modules():
+        plain = isinstance(part, torch.nn.Linear) and name not in plan.layers and f"{name}.weight" in shards.headers
+        if plain and plan.quantizes(name):
+            raise CheckpointError(
+                f"the configuration of '{shards.name}' counts layer {name} as quantized, but its weights are stored "
+                "plainly; fetch both again"
+            )
+
+
+def _packed(layer: Layer) -> Replace:
+    from tailgate.variants.formats.layers import PackedLinear
+
+    return lambda linear: PackedLinear(layer.weight, linear.bias, layer.grid)
+
+
+def _rounded(grid: InputGrid) -> Replace:
+    from tailgate.variants.formats.layers import RoundedLinear
+
+    return lambda linear: RoundedLinear(linear, grid)

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Tests of the formats that torchao, hqq and optimum-quanto write, in an environment of their own: transformers imports
+# these packages wherever they are installed, and they warn as they load, which the other tests count as errors.
+set -euo pipefail
+TAILGATE_VENV=${TAILGATE_VENV:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.venv-formats}
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
+
+install dev,torchao,hqq,quanto
+export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false TAILGATE_REQUIRE=torchao,hqq,optimum
+exec "$venv/bin/python" -m pytest -q -W ignore tests/unit/variants/formats/test_library_formats.py \
+  tests/unit/variants/test_library_rounding.py "$@"
