@@ -38,6 +38,8 @@ class ServedCheckpoint:
     context_length: int
     vocabulary_size: int
     device: str
+    fingerprint: str = ""  # of the weights as we know them; empty: not read
+    tokenizer_sha256: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

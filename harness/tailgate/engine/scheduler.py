@@ -126,6 +126,18 @@ class Scheduler:
             self._finish(sequence)
         return decided
 
+    def cancel(self, sequence: LiveSequence) -> None:
+        """Let go of a sequence nobody waits for any more, and of beginnings that it alone would have read."""
+        for queue in (self.running, self.waiting, self.shared):
+            if sequence in queue:
+                queue.remove(sequence)
+        parent = sequence.parent
+        self._release(sequence)
+        if parent is not None:
+            parent.children.remove(sequence)
+            if not parent.children:
+                self.cancel(parent)
+
     def end_step(self, step: Step) -> None:
         """Serve those that waited first next time."""
         served = {id(span.sequence) for span in step.spans}

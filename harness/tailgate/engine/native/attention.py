@@ -20,7 +20,7 @@ from tailgate.engine.native.packing import Pack, PackedSpan
 from tailgate.errors import SetupError
 
 # Shape legend: Q query heads, H key-value heads, G queries per key-value head, N packed tokens, n tokens of a piece,
-# S slots, m key-values looked at, D head size.
+# m key-values looked at, D head size.
 
 NAME = "tailgate_packed"
 LONGEST_TIP = 40  # tokens; a longest draft and the token before it
@@ -86,7 +86,8 @@ def packed_attention(
     layer = cast(int, module.layer_idx)
     q_QND, k_HND, v_HND = query[0], key[0], value[0]
     scale = float(scaling) if scaling is not None else q_QND.shape[-1] ** -0.5
-    tailgate_pack.store.write(layer, k_HND, v_HND, tailgate_pack.slots_N)
+    # A token sees its own pass as later passes will: where the store rounds, chunks and batches change nothing.
+    k_HND, v_HND = tailgate_pack.store.write(layer, k_HND, v_HND, tailgate_pack.slots_N)
     layer_io = _Layer(pack=tailgate_pack, layer=layer, q_QND=q_QND, k_HND=k_HND, v_HND=v_HND, scale=scale)
     if softcap is None and _is_fused(layer_io):
         out_QND = _in_pieces(layer_io, sliding_window, s_aux)
@@ -190,9 +191,8 @@ def _add_piece(at: _Layer, piece: Piece, out_QND: torch.Tensor, lse_QN: torch.Te
     if piece.run is None:
         new_QnD, new_QN = _fused(q_QnD, at.k_HND[:, rows], at.v_HND[:, rows], at.scale, causal=True)
     else:
-        k_HSD, v_HSD = at.pack.store.read(at.layer)
-        seen = slice(piece.run.slot, piece.run.slot + piece.run.tokens)
-        new_QnD, new_QN = _see_all(q_QnD, k_HSD[:, seen], v_HSD[:, seen], at.scale)
+        k_HmD, v_HmD = at.pack.store.read(at.layer, piece.run)
+        new_QnD, new_QN = _see_all(q_QnD, k_HmD, v_HmD, at.scale)
     if piece.merge and lse_QN is not None:
         old_QN = lse_QN[:, rows]
         both_QN = torch.logaddexp(old_QN, new_QN)
@@ -206,15 +206,15 @@ def _add_piece(at: _Layer, piece: Piece, out_QND: torch.Tensor, lse_QN: torch.Te
 
 def _add_tips(at: _Layer, tips: Sequence[Tip], out_QND: torch.Tensor, lse_QN: torch.Tensor | None) -> None:
     """One call a tip; the queries of a key-value head stand side by side, so that it is read once."""
-    k_1HSD, v_1HSD = (slab[None] for slab in at.pack.store.read(at.layer))
-    kv_heads = k_1HSD.shape[1]
+    kv_heads = at.k_HND.shape[0]
     q_1HGND = at.q_QND.reshape(1, kv_heads, -1, *at.q_QND.shape[1:])
     for tip in tips:
         q_1HGnD = q_1HGND[:, :, :, tip.low : tip.high]
+        k_HmD, v_HmD = at.pack.store.read(at.layer, tip.run)
         new_1HrD, new_1Hr = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
             q_1HGnD.reshape(1, kv_heads, -1, q_1HGnD.shape[-1]),
-            k_1HSD.narrow(2, tip.run.slot, tip.run.tokens),
-            v_1HSD.narrow(2, tip.run.slot, tip.run.tokens),
+            k_HmD[None],
+            v_HmD[None],
             0.0,
             False,
             attn_mask=tip.mask_GnM,
@@ -250,22 +250,21 @@ def _spelled_out(
     """Softmax written out, span by span and a bounded number of queries at a time."""
     heads, tokens, _ = at.q_QND.shape
     out_QND = at.q_QND.new_empty((heads, tokens, at.v_HND.shape[-1]))
-    k_HSD, v_HSD = at.pack.store.read(at.layer)
     for span in spans:
-        slots = _slots(span.table, k_HSD.device)
+        slots = _slots(span.table, at.q_QND.device)
         for low in range(span.low, span.high, SPELLED_OUT_ROWS):
             high = min(low + SPELLED_OUT_ROWS, span.high)
             first, last = span.start + low - span.low, span.start + high - span.low
             begin = max(0, first - window + 1) if window is not None else 0
-            seen = slots[begin:last]
-            scores_QnM = _scores(at.q_QND[:, low:high], k_HSD[:, seen], at.scale, softcap)
-            at_N = torch.arange(first, last, device=seen.device)[:, None]
-            keys_M = torch.arange(begin, last, device=seen.device)[None]
+            k_HmD, v_HmD = at.pack.store.gather(at.layer, slots[begin:last])
+            scores_QnM = _scores(at.q_QND[:, low:high], k_HmD, at.scale, softcap)
+            at_N = torch.arange(first, last, device=slots.device)[:, None]
+            keys_M = torch.arange(begin, last, device=slots.device)[None]
             hidden = keys_M > at_N
             if window is not None:
                 hidden = hidden | (keys_M <= at_N - window)
             scores_QnM.masked_fill_(hidden, float("-inf"))
-            out_QND[:, low:high] = _weigh(scores_QnM, v_HSD[:, seen], sinks)
+            out_QND[:, low:high] = _weigh(scores_QnM, v_HmD, sinks)
     return out_QND
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from tailgate.engine.native.fit import probe
 from tailgate.engine.native.head import Head, Wanted
 from tailgate.engine.native.kv_store import KVStore
 from tailgate.engine.native.packing import pack
+from tailgate.engine.native.session import Session
 from tailgate.engine.prefixes import Prefix, find_prefixes
 from tailgate.engine.protocol import Counters, ServedModel
 from tailgate.engine.request import (
@@ -76,6 +78,7 @@ class _Work:
     scheduler: Scheduler
     store: KVStore
     jobs: dict[int, Job]
+    numbers: Iterator[int]  # of sequences that join later
     finished: list[Job] = field(default_factory=list)
 
 
@@ -94,7 +97,7 @@ class NativeEngine:
         self._model = BorrowedModel(model.module)
         self._head = Head(model.module)
         self._ending = Ending(decode=model.decode, eos_token_ids=frozenset(model.eos_token_ids))
-        found = probe(self._model, self._head, model.device)
+        found = probe(self._model, self._head, model.device, model.kv)
         self.near_tie = max(NEAR_TIE.get(model.module.dtype, NEAR_TIE[torch.float32]), 2 * found.noise)
         self._slots = self._count_slots(found.bytes_per_token)
         self.kv_bytes = self._slots * found.bytes_per_token
@@ -121,6 +124,10 @@ class NativeEngine:
             complete = [key for key, jobs in unfinished.items() if len(jobs) == choices[key]]
             if complete:
                 yield tuple(_choice_scores(key, unfinished.pop(key)) for key in complete)
+
+    def session(self) -> Session:
+        """A batch that requests join and leave while it runs; it takes key-values of its own."""
+        return Session(self, self._begin([]))
 
     def _answering(self, number: int, request: Request) -> Job:
         self._check(request.key, request.prompt_ids, request.longest)
@@ -199,15 +206,20 @@ class NativeEngine:
     def _begin(self, jobs: Sequence[Job]) -> _Work:
         pool = BlockPool(self._slots // self.limits.block, self.limits.block)
         scheduler = Scheduler(pool=pool, limits=self.limits.step)
-        scheduler.add(self._arranged([job.live for job in jobs]))
-        return _Work(scheduler=scheduler, store=KVStore(self._slots), jobs={job.live.number: job for job in jobs})
+        store = KVStore(self._slots, self.model.kv)
+        work = _Work(scheduler=scheduler, store=store, jobs={}, numbers=count(len(jobs)))
+        self._join(work, jobs)
+        return work
 
-    def _arranged(self, lives: Sequence[LiveSequence]) -> list[LiveSequence]:
+    def _join(self, work: _Work, jobs: Sequence[Job]) -> None:
+        work.scheduler.add(self._arranged([job.live for job in jobs], work.numbers))
+        work.jobs.update((job.live.number, job) for job in jobs)
+
+    def _arranged(self, lives: Sequence[LiveSequence], numbers: Iterator[int]) -> list[LiveSequence]:
         """Sequences in the order in which they begin: longest first, behind the beginnings they share."""
         if not self.limits.share_prefixes:
             return sorted(lives, key=self._rank)
         tree = find_prefixes([tuple(live.tokens) for live in lives])
-        numbers = iter(range(len(lives), 3 * len(lives) + 1))
         return self._grown(tree, lives, numbers)
 
     def _grown(self, node: Prefix, lives: Sequence[LiveSequence], numbers: Iterator[int]) -> list[LiveSequence]:
@@ -317,7 +329,8 @@ def _wanted(span: Span, low: int, jobs: dict[int, Job]) -> Iterable[Wanted]:
             yield Wanted(packed=low + place, keep_top=job is not None and job.keep_top)
             continue
         index = len(span.sequence.forced_rows) + place - span.first_row
-        yield Wanted(packed=low + place, target=_at(job.targets, index), baseline=_at(job.baseline, index))
+        target, baseline = _at(job.targets, index), _at(job.baseline, index)
+        yield Wanted(packed=low + place, target=target, baseline=baseline, keep_top=job.keep_top)
 
 
 def _at(values: Sequence[Any], index: int) -> Any:

@@ -44,10 +44,11 @@ def few_rows_product(weight_OI: torch.Tensor, bias_O: torch.Tensor | None) -> Pr
 def is_plain_linear(module: torch.nn.Module) -> bool:
     """Whether a module computes nothing but `F.linear` on fp32 weights in a CPU's memory.
 
-    Quantized layers are subclasses with weights of their own kind; hooks and replaced forwards do more than a product.
+    Quantized layers are subclasses, or hold a subclass of tensors; hooks and replaced forwards do more than a product.
     """
     return (
         type(module) is torch.nn.Linear
+        and type(module.weight) is torch.nn.Parameter
         and module.weight.device.type == "cpu"
         and module.weight.dtype == torch.float32
         and "forward" not in vars(module)

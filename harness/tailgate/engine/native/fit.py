@@ -64,19 +64,23 @@ def _rope_types(parameters: Any) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What two short sequences told: key-value bytes per token, and how far logits move by arithmetic alone."""
+    """What two short sequences told: key-value bytes per token, and how far logits move by arithmetic alone.
+
+    `noise` includes what rounding makes of it: a key that falls between two codes goes to one or the other.
+    """
 
     bytes_per_token: int
     noise: float
 
 
 @torch.inference_mode()
-def probe(model: BorrowedModel, head: Head, device: str) -> Probe:
+def probe(model: BorrowedModel, head: Head, device: str, kv: str = "") -> Probe:
     """Compare packed with plain forward passes on two short sequences.
 
     The first sequence is computed in two chunks beside the second: packing, positions, the store and the head all
     take part. Plain passes over a beginning and over the whole show how much the model's own arithmetic depends on
-    what shares a pass (much, where a method rounds activations); the packed logits may differ by little more.
+    what shares a pass (much, where a method rounds activations); the packed logits may differ by little more. Where
+    keys and values are to be stored as codes (`kv`), the sequences are then computed so, in two chunks and whole.
 
     Raises
     ------
@@ -86,22 +90,39 @@ def probe(model: BorrowedModel, head: Head, device: str) -> Probe:
     module = model.module
     vocabulary = int(module.config.get_text_config().vocab_size)
     prompts = [[(7919 * (i + 1) * (n + 3)) % vocabulary for n in range(size)] for i, size in enumerate(PROBE_LENGTHS)]
-    store = KVStore(slots=BLOCK * 8)
-    first, second = (_sequence(number, prompt) for number, prompt in enumerate(prompts))
-    first.table, second.table = [5, 0, 1], [3, 4]
-    steps = (
-        [_span(first, 0, PROBE_CUT), _span(second, 0, PROBE_LENGTHS[1])],
-        [_span(first, PROBE_CUT, PROBE_LENGTHS[0])],
-    )
-    found = [head.logits(model.forward(pack(step, store, BLOCK, device))) for step in steps]
+    packed = _packed(model, head, device, prompts, cut=PROBE_CUT)
     plain = [_plain(module, prompt, device) for prompt in prompts]
     noise = max(
         _distance(_plain(module, prompts[0][:cut], device), plain[0][:cut])
         for cut in (PROBE_LENGTHS[0] - PROBE_CUT, PROBE_CUT)
     )
-    for ours, theirs in ((torch.cat([found[0][:PROBE_CUT], found[1]]), plain[0]), (found[0][PROBE_CUT:], plain[1])):
+    for ours, theirs in zip(packed.logits, plain, strict=True):
         _check_close(ours, theirs, noise, module)
-    return Probe(bytes_per_token=store.bytes_per_token, noise=noise)
+    if not kv:
+        return Probe(bytes_per_token=packed.bytes_per_token, noise=noise)
+    chunked, whole = (_packed(model, head, device, prompts, cut=cut, kv=kv) for cut in (PROBE_CUT, PROBE_LENGTHS[0]))
+    rounded = max(_distance(ours, theirs) for ours, theirs in zip(chunked.logits, whole.logits, strict=True))
+    return Probe(bytes_per_token=whole.bytes_per_token, noise=max(noise, rounded))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Packed:
+    logits: tuple[torch.Tensor, ...]  # [N, V] of each sequence
+    bytes_per_token: int
+
+
+def _packed(
+    model: BorrowedModel, head: Head, device: str, prompts: Sequence[Sequence[int]], *, cut: int, kv: str = ""
+) -> _Packed:
+    """Logits of two sequences in one pass, what lies behind `cut` tokens of the first in another."""
+    store = KVStore(slots=BLOCK * 8, kv=kv)
+    first, second = (_sequence(number, prompt) for number, prompt in enumerate(prompts))
+    first.table, second.table = [5, 0, 1], [3, 4]
+    steps = [[_span(first, 0, cut), _span(second, 0, PROBE_LENGTHS[1])]]
+    if cut < PROBE_LENGTHS[0]:
+        steps.append([_span(first, cut, PROBE_LENGTHS[0])])
+    together, *rest = [head.logits(model.forward(pack(step, store, BLOCK, device))) for step in steps]
+    return _Packed(logits=(torch.cat([together[:cut], *rest]), together[cut:]), bytes_per_token=store.bytes_per_token)
 
 
 def _plain(module: Any, prompt: Sequence[int], device: str) -> torch.Tensor:

@@ -63,7 +63,7 @@ class Head:
         return found
 
     def _rows_at_once(self) -> int:
-        return max(1, LOGITS_BYTES // (4 * int(self._project.weight.shape[0])))
+        return max(1, LOGITS_BYTES // (4 * int(self._project.out_features)))
 
 
 def _parts(wanted: Sequence[Wanted], size: int) -> Iterator[Sequence[Wanted]]:

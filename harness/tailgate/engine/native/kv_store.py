@@ -1,4 +1,4 @@
-"""Key-values of every layer, one slot a token."""
+"""Key-values of every layer, one slot a token, as computed or rounded to codes."""
 
 from __future__ import annotations
 
@@ -6,46 +6,67 @@ from collections.abc import Sequence
 
 import torch
 
-from tailgate.engine.blocks import Copy
+from tailgate.engine.blocks import Copy, Run
+from tailgate.engine.native.kv_codes import CODECS, Parts
 
-# Shape legend: H key-value heads, S slots, N packed tokens, D head size.
+# Shape legend: H key-value heads, S slots, N packed tokens, m slots of a run, D head size.
 
 
 class KVStore:
-    """A slab per layer, allocated when the layer first writes: only then its head count and sizes are known."""
+    """Slabs per layer, allocated when the layer first writes: only then its head count and sizes are known.
 
-    def __init__(self, slots: int) -> None:
+    Parameters
+    ----------
+    slots : tokens it holds.
+    kv : how keys and values are stored: int8, fp8, int4, or empty: as computed.
+    """
+
+    def __init__(self, slots: int, kv: str = "") -> None:
         self.slots = slots
-        self.layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._codec = CODECS[kv]
+        self._layers: dict[int, tuple[Parts, Parts]] = {}  # slabs [H, S, *] of keys and of values
+        self._dtype = torch.float32  # of what is written
 
-    def write(self, layer: int, k_HND: torch.Tensor, v_HND: torch.Tensor, slots_N: torch.Tensor) -> None:
-        """Put the key-values of packed tokens into their slots."""
-        if layer not in self.layers:
-            self.layers[layer] = (self._slab(k_HND), self._slab(v_HND))
-        k_HSD, v_HSD = self.layers[layer]
-        k_HSD.index_copy_(1, slots_N, k_HND)
-        v_HSD.index_copy_(1, slots_N, v_HND)
+    def write(
+        self, layer: int, k_HND: torch.Tensor, v_HND: torch.Tensor, slots_N: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Put the key-values of packed tokens into their slots; return them as every later pass will read them."""
+        self._dtype = k_HND.dtype
+        new = self._codec.encode(k_HND), self._codec.encode(v_HND)
+        if layer not in self._layers:
+            self._layers[layer] = self._slabs(new[0]), self._slabs(new[1])
+        for slabs, parts in zip(self._layers[layer], new, strict=True):
+            for slab, part in zip(slabs, parts, strict=True):
+                slab.index_copy_(1, slots_N, part)
+        return self._codec.decode(new[0], self._dtype), self._codec.decode(new[1], self._dtype)
 
-    def _slab(self, new_HND: torch.Tensor) -> torch.Tensor:
-        heads, _, size = new_HND.shape
-        return new_HND.new_empty((heads, self.slots, size))
+    def _slabs(self, parts: Parts) -> Parts:
+        return tuple(part.new_empty((part.shape[0], self.slots, part.shape[2])) for part in parts)
 
-    def read(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values of a layer, [H, S, D] each."""
-        return self.layers[layer]
+    def read(self, layer: int, run: Run) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values of a run, [H, m, D] each; not copied where they are stored as computed."""
+        k, v = self._layers[layer]
+        return self._read(k, run), self._read(v, run)
+
+    def _read(self, slabs: Parts, run: Run) -> torch.Tensor:
+        return self._codec.decode(tuple(slab.narrow(1, run.slot, run.tokens) for slab in slabs), self._dtype)
+
+    def gather(self, layer: int, slots_m: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values of slots in any order, [H, m, D] each."""
+        k, v = (tuple(slab[:, slots_m] for slab in slabs) for slabs in self._layers[layer])
+        return self._codec.decode(k, self._dtype), self._codec.decode(v, self._dtype)
 
     def copy(self, copies: Sequence[Copy]) -> None:
         """Duplicate slots in every layer, in the order given."""
+        slabs = [slab for layer in self._layers.values() for parts in layer for slab in parts]
         for each in copies:
-            for slabs in self.layers.values():
-                for slab_HSD in slabs:
-                    source = slab_HSD[:, each.source : each.source + each.tokens]
-                    # The clone costs a little and lets source and target overlap.
-                    slab_HSD[:, each.target : each.target + each.tokens] = source.clone()
+            for slab in slabs:
+                source = slab.narrow(1, each.source, each.tokens)
+                # The clone costs a little and lets source and target overlap.
+                slab.narrow(1, each.target, each.tokens).copy_(source.clone())
 
     @property
     def bytes_per_token(self) -> int:
-        """Memory of one slot in all layers that have been written."""
-        return sum(
-            slab.shape[0] * slab.shape[2] * slab.element_size() for slabs in self.layers.values() for slab in slabs
-        )
+        """Memory of one slot in all layers that have been written: codes and scales."""
+        slabs = [slab for layer in self._layers.values() for parts in layer for slab in parts]
+        return sum(slab.shape[0] * slab.shape[2] * slab.element_size() for slab in slabs)
