@@ -16,6 +16,7 @@ from tailgate.errors import OutputError
 from tailgate.records import FinishReason
 from tailgate.store.history import History
 from tailgate.store.migrations import migrate
+from tailgate.store.runs import Runs
 from tailgate.store.transaction import Transaction
 
 FILE_NAME = "tailgate.sqlite"
@@ -73,6 +74,11 @@ class Store:
     def history(self) -> History:
         """What earlier runs showed of every cell."""
         return History(self._connection)
+
+    @property
+    def runs(self) -> Runs:
+        """Every run with its verdict, and the baselines that are vouched for."""
+        return Runs(self._connection)
 
     def close(self) -> None:
         """Close the database."""
