@@ -284,7 +284,11 @@ def bench_early_stop(bench: Bench, parts: dict[str, Any], cap: int) -> dict[str,
     suite = load_suite("quick")
     cells = [(cell.slice, cell.stratum, get_slice(cell.slice)) for cell in suite.cells]
     asked = [
-        {"key": item.id, "ids": list(bench.tokenizer.encode_prompt(item.prompt)), "budget": item.max_new_tokens}
+        {
+            "key": item.id,
+            "ids": list(bench.tokenizer.encode_prompt(item.prompt, item.system)),
+            "budget": item.max_new_tokens,
+        }
         for _, stratum, maker in cells
         for item in (maker.item(stratum=stratum, seed=suite.seed, index=i, tokens=bench.tokenizer) for i in range(cap))
     ]

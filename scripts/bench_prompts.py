@@ -22,7 +22,7 @@ def prompts(tokenizer: Any, n: int, mix: Sequence[tuple[str, str, int]], seed: i
     for index in range(n):
         name, stratum, budget = mix[index % len(mix)]
         item = get_slice(name).item(stratum=stratum, seed=seed, index=index, tokens=tokenizer)
-        ids = list(tokenizer.encode_prompt(item.prompt))
+        ids = list(tokenizer.encode_prompt(item.prompt, item.system))
         found.append({"key": f"r{index}", "ids": ids, "budget": budget})
     return found
 

@@ -11,6 +11,7 @@ from tailgate_slices.item import Answer, Grade
 MAX_CHARS = 4000  # far past the longest legitimate answer; what lies beyond is not read
 # One character twelve times, two characters six times, up to 24 characters five times: a loop.
 _LOOP = re.compile(r"(.)\1{11}|(..)\2{5}|(.{3,24}?)\3{4}", re.DOTALL)
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
 _NUMBER = re.compile(r"[0-9]+")
 _SIGNED = re.compile(r"(?:(?<![\w)])-)?[0-9]+")
 _THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
@@ -88,6 +89,8 @@ def words(text: str, *, fold: bool = True) -> tuple[str, ...]:
     """Words of a text, compatibility-normalised: maximal runs of letters, marks and digits; case-folded or not."""
     plain = unicodedata.normalize("NFKC", text[:MAX_CHARS])
     plain = plain.casefold() if fold else plain
+    if plain.isascii():
+        return tuple(_ASCII_WORD.findall(plain))
     return tuple("".join(char if unicodedata.category(char)[0] in "LMN" else " " for char in plain).split())
 
 

@@ -41,6 +41,17 @@ class Item:
     stop: tuple[str, ...] = ()
     cluster: str | None = None  # shared text (haystack, document); None: the item stands alone
     attributes: Mapping[str, Attribute] = field(default_factory=dict)  # for discovery, never for gating
+    system: str = ""  # the system prompt; empty: there is none, and the model's template may put its own
+
+    @property
+    def shown(self) -> str:
+        """Both messages as one text for people."""
+        return shown_prompt(self.prompt, self.system)
+
+
+def shown_prompt(prompt: str, system: str) -> str:
+    """A user message and the system prompt before it, as one text; the message itself where there is none."""
+    return f"[system]\n{system}\n\n[user]\n{prompt}" if system else prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +67,8 @@ class Grade:
     """Score in [0, 1], below 1 the way in which the answer failed, and what else was measured on it.
 
     `signals` are numbers that describe the answer (the share of another script, the rules kept); they are averaged by
-    cell and side in reports and never decide.
+    side in reports and never decide: by cell, or over a whole slice where there are too many of them for that, which
+    a name with a slash says (``rule/no_digits``).
     """
 
     score: float
@@ -96,6 +108,7 @@ class Slice(Protocol):
     chance: float = 0.0  # score of an answer picked at random
     uses_tokenizer: bool = False
     descriptive: bool = False  # measured and reported, never gated
+    uses_system: bool = False  # items have a system prompt
 
     @property
     def axis(self) -> str:
@@ -119,6 +132,10 @@ class Slice(Protocol):
     def needs(self, stratum: str) -> str | None:
         """What this machine lacks to serve a stratum (an interpreter, a sandbox); None: nothing."""
         return None
+
+    def executes(self, stratum: str) -> tuple[str, ...]:
+        """Languages of the programs that grading a stratum may run in a sandbox; none by default."""
+        return ()
 
     def cluster_items(self, stratum: str) -> int:
         """Most items of a stratum that share a text (a haystack, a document); 1: every item stands alone."""

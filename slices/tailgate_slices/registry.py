@@ -26,8 +26,8 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
     }
 )
 _MEMBERS = (
-    *("name", "version", "axes", "card", "chance", "uses_tokenizer", "descriptive", "axis", "strata"),
-    *("item", "grade", "min_context", "needs", "cluster_items", "size"),
+    *("name", "version", "axes", "card", "chance", "uses_tokenizer", "uses_system", "descriptive", "axis", "strata"),
+    *("item", "grade", "min_context", "needs", "executes", "cluster_items", "size"),
 )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tomllib
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -25,11 +26,16 @@ Name: TypeAlias = Annotated[str, Field(min_length=1)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteCell:
-    """One gated cell. A required cell must fit the model's context; any other is left out, and listed."""
+    """One gated cell. A required cell must fit the model's context; any other is left out, and listed.
+
+    `gate_by` is the axis that the suite gates its slice by, and `file` what its slice was read from.
+    """
 
     slice: str
     stratum: str
+    gate_by: str
     required: bool = False
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,16 +111,33 @@ def load_suite(source: str | Path) -> Suite:
     return _load(path, path.with_suffix(".calibration.json"), f"suite file {path}")
 
 
-def suite_text(suite: Suite, kept: Set[str], name: str) -> str:
-    """A suite file, as TOML, with some of a suite's cells (by ``slice/stratum``) under another name."""
-    lines = [f"name = {json.dumps(name)}", 'version = "1"', f"seed = {suite.seed}", f"gate = {json.dumps(suite.gate)}"]
+def suite_text(suite: Suite, kept: Set[str], name: str, folder: Path) -> str:
+    """A suite file, as TOML, with some of a suite's cells (by ``slice/stratum``) under another name.
+
+    The files of its slices are named as seen from `folder`, where the text will lie.
+    """
+    lines = [f"name = {_toml(name)}", 'version = "1"', f"seed = {suite.seed}", f"gate = {_toml(suite.gate)}"]
     cells = [cell for cell in suite.cells if f"{cell.slice}/{cell.stratum}" in kept]
     for maker in dict.fromkeys(cell.slice for cell in cells):
-        own = [cell for cell in cells if cell.slice == maker]
-        axis = own[0].stratum.partition("=")[0]
-        lines += ["", "[[slices]]", f"name = {json.dumps(maker)}", f"gate_by = {json.dumps(axis)}"]
-        lines += [f"strata = {json.dumps([cell.stratum for cell in own])}"]
+        lines += ["", "[[slices]]", *_table_lines([cell for cell in cells if cell.slice == maker], folder)]
     return "\n".join([*lines, ""])
+
+
+def _table_lines(cells: Sequence[SuiteCell], folder: Path) -> Iterator[str]:
+    first = cells[0]
+    yield f"name = {_toml(first.slice)}"
+    if first.file is not None:
+        # Real paths: a link on the way would change what ".." means.
+        yield f"file = {_toml(Path(os.path.relpath(first.file.resolve(), folder.resolve())).as_posix())}"
+    yield f"gate_by = {_toml(first.gate_by)}"
+    yield f"strata = {_toml([cell.stratum for cell in cells])}"
+    if required := [cell.stratum for cell in cells if cell.required]:
+        yield f"required = {_toml(required)}"
+
+
+def _toml(value: str | list[str]) -> str:
+    """Texts as TOML, which quotes them as JSON does but knows no pairs of surrogates."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _shipped() -> Traversable:
@@ -181,7 +204,13 @@ def _table_cells(table: _SliceTable, where: str, folder: Path | None) -> Iterato
         if stratum not in table.strata:
             raise SliceError(f"{where}: {table.name} requires '{stratum}', not among its strata; add it to strata")
     for stratum in table.strata:
-        yield SuiteCell(slice=table.name, stratum=stratum, required=stratum in table.required)
+        yield SuiteCell(
+            slice=table.name,
+            stratum=stratum,
+            gate_by=table.gate_by,
+            required=stratum in table.required,
+            file=_file(table, folder),
+        )
 
 
 def _maker(table: _SliceTable, folder: Path | None) -> Slice:
@@ -190,9 +219,13 @@ def _maker(table: _SliceTable, folder: Path | None) -> Slice:
 
     if table.file is None and not is_source(table.name):
         return get_slice(table.name)
-    found = open_source(table.name, None if table.file is None else (folder or Path()) / table.file)
+    found = open_source(table.name, _file(table, folder))
     provide(found)
     return found
+
+
+def _file(table: _SliceTable, folder: Path | None) -> Path | None:
+    return None if table.file is None else (folder or Path()) / table.file
 
 
 def _hash(suite: _SuiteFile, cells: tuple[SuiteCell, ...]) -> str:

@@ -95,7 +95,7 @@ _LONGEST_PHRASE = max(map(len, _HEDGES | _APOLOGIES))
 _BULLET = re.compile(r"(?:[-*+\u2022]|[0-9]{1,3}[.)])\s")
 _HEADING = re.compile(r"#{1,6}\s|\*\*[^*]{1,80}\*\*:?$")
 _SENTENCE_END = re.compile(r"[.!?\u2026]+[\"')\]\u201d]?(?=\s|$)")
-_EMOJI = ((0x1F300, 0x1FAFF), (0x2600, 0x27BF), (0x1F1E6, 0x1F1FF))
+_EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\U0001f1e6-\U0001f1ff]")
 
 
 class Voice(Slice):
@@ -165,7 +165,7 @@ def style(text: str) -> dict[str, float]:
     found = {
         "length_chars": float(len(text)),
         "length_words": float(len(said)),
-        "emoji": float(sum(any(low <= ord(char) <= high for low, high in _EMOJI) for char in text)),
+        "emoji": float(len(_EMOJI.findall(text))),
         "bullet_share": _share(sum(_BULLET.match(line) is not None for line in lines), len(lines)),
         "heading_share": _share(sum(_HEADING.match(line) is not None for line in lines), len(lines)),
         "code_share": _share(_lines_of_code(lines), len(lines)),

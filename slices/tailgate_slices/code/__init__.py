@@ -98,16 +98,17 @@ class Code(Slice):
 
     def needs(self, stratum: str) -> str | None:
         """The reason why this machine cannot grade a stratum, None where it can."""
+        reasons = (why_not(language, unsafe=unsafe_from_environment()) for language in self.executes(stratum))
+        return next((reason for reason in reasons if reason is not None), None)
+
+    def executes(self, stratum: str) -> tuple[Language, ...]:
+        """The language of a stratum's functions, or all where it leaves that open; none where nothing is run."""
         fixed = self._fixed(stratum)
         tasks = [_task(task)[0] for task in ([fixed["task"]] if "task" in fixed else self._tasks(fixed))]
         if not any(task in DRAW for task in tasks):
-            return None
+            return ()
         language = _language(fixed)
-        for each in (language,) if language else LANGUAGES:
-            reason = why_not(each, unsafe=unsafe_from_environment())
-            if reason is not None:
-                return reason
-        return None
+        return (language,) if language else LANGUAGES
 
     def min_context(self, stratum: str) -> int:
         """A request or program, with room for the chat template, and the answer."""

@@ -1,4 +1,4 @@
-"""A simple task under a stack of machine-checkable rules: how many can a model keep at once?"""
+"""A simple task under a system prompt of machine-checkable rules: how many can a model keep at once?"""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ class Coverage:
 
 
 class InstructionStack(Slice):
-    """A short text on a topic that must keep as many rules as the stratum says."""
+    """A short text on a topic that must keep as many rules of the system prompt as the stratum says."""
 
     name = "instruction_stack"
-    version = "1"
+    version = "2"
+    uses_system = True
     axes: Mapping[str, tuple[str, ...]] = MappingProxyType(
         {"rules": ("1", "2", "3", "5", "8", "12", "20", "40"), "kind": ("content", "format", "lexical", "mixed")}
     )
@@ -47,7 +48,8 @@ class InstructionStack(Slice):
         why="System prompts of products are stacks of rules, and each rule is a weak signal that noise drowns first.",
         scoring=(
             "1 if the answer mentions its topic and keeps every rule, each checked by a program; else 0. Signals: the "
-            "share of rules kept, in all and by family; an answer that is empty, a loop or a refusal keeps none."
+            "share of rules kept, in all and by family, a curve over the strata; and for each kind of rule the share "
+            "kept of those asked for, over all strata. An answer that is empty, a loop or a refusal keeps none."
         ),
         provenance="Generated rules and texts; no text of others.",
         licence="Apache-2.0",
@@ -59,8 +61,9 @@ class InstructionStack(Slice):
             "off_task": "keeps the rules, but not the word that the task asks for",
         },
         limits=(
-            "English; rules stand in the user's message, not in a system prompt. Sense is not judged. An answer cut "
-            "off at the budget is judged as it stands. Some rules follow from others of the same prompt."
+            "English; one turn. Where a model's template takes no system message, the rules stand before the task in "
+            "the user's. Sense is not judged. An answer cut off at the budget is judged as it stands. Some rules "
+            "follow from others of the same prompt."
         ),
     )
 
@@ -76,7 +79,8 @@ class InstructionStack(Slice):
             slice=self.name,
             stratum=stratum,
             index=index,
-            prompt=prompt_of(stack.rules, stack.draft.task),
+            system=system_prompt(stack.rules),
+            prompt=stack.draft.task,
             references=(stack.draft.text,),
             max_new_tokens=ANSWER_TOKENS[n_rules],
             attributes={"rules": n_rules, "kind": kind, **_described(stack)},
@@ -104,12 +108,12 @@ class InstructionStack(Slice):
         return 128 + 28 * n_rules + ANSWER_TOKENS[n_rules]
 
 
-def prompt_of(rules: Sequence[Rule], task: str) -> str:
-    """The rules in a block, then the task."""
+def system_prompt(rules: Sequence[Rule]) -> str:
+    """The rules as a list; a single one as a sentence."""
     if len(rules) == 1:
-        return f"Follow this rule in your answer: {rules[0].text}\n\nTask: {task}"
+        return f"Follow this rule in your answer: {rules[0].text}"
     listed = "\n".join(f"{n}. {rule.text}" for n, rule in enumerate(rules, 1))
-    return f"Follow all of these rules in your answer.\n{listed}\n\nTask: {task}"
+    return f"Follow all of these rules in your answer.\n{listed}"
 
 
 @cache
@@ -136,12 +140,12 @@ def _described(stack: Stack) -> dict[str, str | int]:
 
 
 def _signals(rules: Sequence[Rule], kept: Sequence[bool]) -> dict[str, float]:
-    signals = {"rules_kept": sum(kept) / len(kept)}
-    for family in FAMILIES:
-        own = [each for rule, each in zip(rules, kept, strict=True) if rule.kind.family == family]
-        if own:
-            signals[f"kept.{family}"] = sum(own) / len(own)
-    return signals
+    """Shares of rules kept: of all, of those of each family, of those of each kind; what is not asked has no share."""
+    shares: dict[str, list[bool]] = {f"kept.{family}": [] for family in FAMILIES}
+    for rule, each in zip(rules, kept, strict=True):
+        shares[f"kept.{rule.kind.family}"].append(each)
+        shares.setdefault(f"rule/{rule.kind.name}", []).append(each)
+    return {"rules_kept": sum(kept) / len(kept), **{name: sum(own) / len(own) for name, own in shares.items() if own}}
 
 
 def _mode(kept: Sequence[bool]) -> str:

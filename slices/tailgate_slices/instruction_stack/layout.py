@@ -137,7 +137,7 @@ LAYOUT: tuple[RuleKind, ...] = (
     RuleKind(
         name="repeat_task",
         family="format",
-        wording="First repeat the task word for word on a line of its own.",
+        wording="First repeat the user's request word for word on a line of its own.",
         fit=lambda sought: when(sought.of("repeated"), task=sought.draft.task),
         holds=lambda answer, rule: bool(answer.lines) and words(answer.lines[0]) == words(rule["task"]),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from tailgate_slices.drawing import integer, pick
@@ -23,6 +24,7 @@ _WORDED = ("prose", "lines", "paragraphs", "closed", "titled", "bullets", "quote
 _OPENED = ("prose", "lines", "paragraphs", "closed", "quoted", "bullets")
 
 
+@lru_cache(maxsize=16)  # several kinds of rules look at the same reference
 def _telling(answer: Reading) -> tuple[str, ...]:
     """Words worth a rule: of letters, and not of the most common ones."""
     return tuple(word for word in answer.counts if word.isalpha() and len(word) > 2 and word not in _COMMON)

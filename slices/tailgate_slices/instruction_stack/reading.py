@@ -15,6 +15,7 @@ from tailgate_slices.grading import bounded, words
 
 _MARKER = re.compile(r"(?:[-*+>#]|[0-9]{1,3}[.)])[ \t]+")
 _SENTENCE_END = re.compile(r"[.!?][\"')\]]?(?=\s|$)")
+_SPOKEN = re.compile(r"[^\W_]")  # a letter or digit
 _FENCE = re.compile(r"```[a-z]{0,10}\n(.*)\n```", re.DOTALL)
 
 
@@ -99,7 +100,7 @@ class Reading:
 
 def spoken(text: str) -> tuple[str, ...]:
     """Pieces between white space that hold a letter or digit."""
-    return tuple(piece for piece in text.split() if piece[0].isalnum() or any(char.isalnum() for char in piece))
+    return tuple([piece for piece in text.split() if piece[0].isalnum() or _SPOKEN.search(piece)])
 
 
 def without_marker(line: str) -> str:

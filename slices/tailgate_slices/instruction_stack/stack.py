@@ -69,20 +69,20 @@ def _choose(sought: Fitting, allowed: Sequence[RuleKind], n: int) -> tuple[Rule,
         if params is None or not kind.holds(sought.seen, params):
             continue
         rule = Rule(kind=kind, params=params)
-        if rule.text in taken:
+        if (text := rule.text) in taken:
             continue
         chosen.append(rule)
-        taken.add(rule.text)
+        taken.add(text)
         groups |= {kind.group} - {""}
         if len(chosen) == n:
             break
-    return tuple(chosen[int(i)] for i in sought.rng.permutation(len(chosen)))
+    return tuple(chosen[i] for i in sought.rng.permutation(len(chosen)).tolist())
 
 
 def _order(sought: Fitting, allowed: Sequence[RuleKind]) -> Iterator[RuleKind]:
     rng = sought.rng
     if rng.random() < 0.5:
         yield from (kind for kind in allowed if kind.name in _SHAPING)
-    yield from (allowed[int(i)] for i in rng.permutation(len(allowed)))
+    yield from (allowed[i] for i in rng.permutation(len(allowed)).tolist())
     again = [kind for kind in allowed for _ in range(kind.repeats - 1)]
-    yield from (again[int(i)] for i in rng.permutation(len(again)))
+    yield from (again[i] for i in rng.permutation(len(again)).tolist())

@@ -10,6 +10,7 @@ TASKS = (
     *("copy", "lookup", "sort", "words-to-number", "answer", "date", "number-to-words", "problem", "territory"),
 )  # easy to hard for a small model
 NO_RULES = "ICU has no spell-out rules for it"
+THAI_LETTERS = "ICU spells its numbers from 1 to 99 only: zero, and all from 100 on, hold Thai letters"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +78,15 @@ _TABLE = (
 )
 # Proven by a test against ICU's rules, so that drawing a task needs neither ICU nor all locale data.
 _NO_RULES: frozenset[str] = frozenset(
-    ["bn", "ha", "kn", "lo", "ml", "mn", "mr", "or", "pa", "ps", "si", "so", "te", "ti", "ur", "uz", "yo"]
+    ["bn", "ha", "kn", "ml", "mn", "mr", "or", "pa", "ps", "si", "so", "te", "ti", "ur", "uz", "yo"]
 )
-_LACKS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+_WRONG_WORDS: Mapping[str, str] = MappingProxyType({"lo": THAI_LETTERS})
 
 
 def _lacks(code: str) -> Mapping[str, str]:
-    numbers = dict.fromkeys(("words-to-number", "number-to-words"), NO_RULES) if code in _NO_RULES else {}
-    return MappingProxyType({**numbers, **_LACKS.get(code, {})})
+    reason = NO_RULES if code in _NO_RULES else _WRONG_WORDS.get(code)
+    numbers = ("words-to-number", "number-to-words")
+    return MappingProxyType({} if reason is None else dict.fromkeys(numbers, reason))
 
 
 LANGUAGES: Mapping[str, Language] = MappingProxyType(

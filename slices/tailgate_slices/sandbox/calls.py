@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from tailgate_slices.sandbox.harnesses import HARNESSES
@@ -56,8 +57,8 @@ def call_function(calls: Calls, runner: Runner, limits: Limits) -> Report:
         The runner cannot run the language.
     """
     token = secrets.token_hex(16)
-    task = _lua_task if calls.language == "lua" else _json_task
-    program = Program(language=calls.language, source=HARNESSES[calls.language], stdin=task(calls, token))
+    task = _TASKS[calls.language](calls, token)
+    program = Program(language=calls.language, source=HARNESSES[calls.language], stdin=task)
     return _report(runner.run(program, limits), token, len(calls.arguments))
 
 
@@ -66,12 +67,22 @@ def _json_task(calls: Calls, token: str) -> str:
     return json.dumps({"token": token, "source": calls.source, "function": calls.function, "arguments": arguments})
 
 
+def _python_task(calls: Calls, token: str) -> str:
+    arguments = [ascii(argument) for argument in calls.arguments]
+    return ascii({"token": token, "source": calls.source, "function": calls.function, "arguments": arguments})
+
+
 def _lua_task(calls: Calls, token: str) -> str:
     arguments = ", ".join(lua_string(f"return {lua_value(argument)}") for argument in calls.arguments)
     return (
         f"return {{token = {lua_string(token)}, source = {lua_string(calls.source)}, "
         f"name = {lua_string(calls.function)}, arguments = {{{arguments}}}}}"
     )
+
+
+_TASKS: Mapping[Language, Callable[[Calls, str], str]] = MappingProxyType(
+    {"python": _python_task, "javascript": _json_task, "lua": _lua_task}
+)
 
 
 def lua_value(value: Json) -> str:

@@ -7,7 +7,7 @@ import importlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from tailgate_slices.grading import RIGHT, failure
 from tailgate_slices.item import Answer, Grade
@@ -47,6 +47,7 @@ class Passes:
     after: str
     function: str
     stub: str = ""
+    executes: ClassVar[tuple[str, ...]] = ("python",)
     modes = modes_of(
         no_code="no code in the answer",
         syntax_error="the program does not compile",

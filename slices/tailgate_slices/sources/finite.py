@@ -136,6 +136,11 @@ class FiniteSlice(Slice):
         kinds = {type(question.judge): question.judge for question in self.questions(stratum)}
         return next((lacking for judge in kinds.values() if (lacking := judge.needs()) is not None), None)
 
+    def executes(self, stratum: str) -> tuple[str, ...]:
+        """Languages of the programs that the judges of a stratum run."""
+        judges = {type(question.judge) for question in self.questions(stratum)}
+        return tuple(sorted({language for judge in judges for language in getattr(judge, "executes", ())}))
+
     def cluster_items(self, stratum: str) -> int:
         """Most questions of a stratum that share a text."""
         counts: dict[str, int] = {}

@@ -22,10 +22,15 @@ class WordCounter:
         return len(text.split())
 
 
+def fields(item):
+    """All fields; a system prompt only where there is one, as the digests are older than that field."""
+    return {name: value for name, value in asdict(item).items() if name != "system" or value}
+
+
 def digest(name, stratum):
     maker = get_slice(name)
     items = [maker.item(stratum=stratum, seed=20261123, index=index, tokens=WordCounter()) for index in range(5)]
-    text = json.dumps([asdict(item) for item in items], sort_keys=True, ensure_ascii=True)
+    text = json.dumps([fields(item) for item in items], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

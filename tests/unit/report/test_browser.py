@@ -1,20 +1,27 @@
 """The HTML report in a real browser: nothing runs, nothing is loaded, nothing overflows a phone."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from tailgate.report import render
 from tests.conftest import require_tool
-from tests.unit.report.factory import tail_run
+from tests.unit.report.factory import INT4, INT8, tail_run
 
 PHONE_WIDTH = 360
+CARD = {"files_bytes": 1e8, "memory_bytes": 5e8, "first_token_s": 0.27, "measured": "this run"}
 
 
 @pytest.fixture(scope="module")
 def report_file(tmp_path_factory):
     file = tmp_path_factory.mktemp("report") / "report.html"
-    file.write_text(render(tail_run().view(), "html"), encoding="utf-8")
+    run = tail_run()
+    again = replace(run.verdict.candidates[0], candidate=INT8)  # a second candidate, so that costs are drawn
+    both = replace(run.verdict, candidates=(*run.verdict.candidates, again))
+    costs = {"conditions": "probes on this machine", "sides": dict.fromkeys(("baseline", INT4, INT8), CARD)}
+    view = replace(run, verdict=both, manifest={**run.manifest, "cost": costs}).view()
+    file.write_text(render(view, "html"), encoding="utf-8")
     return file
 
 
@@ -60,6 +67,11 @@ def test_browser_reports_no_violation_and_no_request(desktop):
 
 def test_browser_draws_the_plot(desktop):
     assert desktop.execute_script("return document.querySelector('figure img').naturalWidth") > 500
+
+
+def test_browser_draws_cost_beside_loss(desktop):
+    drawn = "return [...document.querySelectorAll('section[aria-labelledby=costs] img')].map(each => each.naturalWidth)"
+    assert all(width > 400 for width in desktop.execute_script(drawn) or [0])
 
 
 def test_browser_shows_hostile_text_as_text(desktop):

@@ -136,9 +136,20 @@ def test_manifest_empty_shows_not_recorded():
 
 @pytest.mark.parametrize("junk", [None, 3, "text", [1, {"spec": [2]}], {"a": {"b": None}}])
 def test_manifest_unexpected_kinds_never_raise(junk):
-    keys = ("suite", "gate", "baseline", "candidates", "engine", "versions", "counters", "notes", "calibration")
+    keys = ("suite", "gate", "baseline", "candidates", "engine", "versions", "counters", "notes", "calibration",
+            "sandboxes")  # fmt: skip
     view = view_of(candidate(cell()), facts=dict.fromkeys(keys, junk))
     assert view.banner.headline == "Do not ship"
+
+
+@pytest.mark.parametrize(
+    ("sandboxes", "said"),
+    [({"python": "bubblewrap", "lua": "unsafe"}, ["python in bubblewrap, lua in unsafe"]), ({}, []), (None, [])],
+)
+def test_manifest_sandboxes_are_named_where_programs_were_run(sandboxes, said):
+    view = view_of(candidate(cell()), facts=manifest(sandboxes=sandboxes))
+    facts = [fact for group in view.groups for fact in group.facts if fact.label == "generated programs"]
+    assert [fact.value for fact in facts] == said
 
 
 def test_manifest_unfinished_run_is_said_first():

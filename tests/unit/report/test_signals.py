@@ -1,6 +1,7 @@
 """What graders measured beside the score is averaged by cell and side, over items that both sides have."""
 
 import json
+from dataclasses import replace
 
 from tailgate.report.signals import signal_rows
 from tests.unit.gate.factory import EASY, LONG, outcome
@@ -33,3 +34,16 @@ def test_items_that_lack_the_signal_on_one_side_are_not_compared():
 
 def test_invalid_items_and_items_without_signals_give_no_row():
     assert signal_rows([outcome(0), measured(1, EASY, {"a": 1}, {"a": 1}, invalid="prompt_too_long")]) == ()
+
+
+def test_signal_with_a_slash_has_one_row_for_its_slice():
+    rows = signal_rows(
+        [
+            measured(0, LONG, {"rule/ask": 1.0, "kept": 1.0}, {"rule/ask": 0.0, "kept": 0.0}),
+            measured(1, replace(LONG, stratum="len=512"), {"rule/ask": 1.0}, {"rule/ask": 1.0}),
+        ]
+    )
+    assert [(row.cell, row.signal, row.n, row.change) for row in rows] == [
+        ("long_context (all cells)", "rule/ask", "2", "-0.500"),
+        ("long_context/len=4096", "kept", "1", "-1.000"),
+    ]

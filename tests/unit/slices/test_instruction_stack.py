@@ -76,12 +76,13 @@ def test_rules_of_an_item_repeat_no_group_and_no_kind_more_often_than_allowed(ce
 
 
 @pytest.mark.parametrize("stratum", MAKER.strata)
-def test_prompt_shows_the_rules_then_the_task(stratum):
+def test_system_prompt_holds_the_rules_and_the_user_asks_for_the_text(stratum):
     for index in range(20):
         item = draw(stratum, index)
-        block, task = item.prompt.split("\n\nTask: ")
-        assert all(rule.text in block for rule in rules_of(item))
-        assert task.endswith(f" and use the word {item.attributes['topic']}.")
+        assert all(rule.text in item.system for rule in rules_of(item))
+        assert not any(rule.text in item.prompt for rule in rules_of(item))
+        assert item.prompt.endswith(f" and use the word {item.attributes['topic']}.")
+        assert item.shown == f"[system]\n{item.system}\n\n[user]\n{item.prompt}"
 
 
 @pytest.mark.parametrize("stratum", MAKER.strata)
@@ -90,7 +91,7 @@ def test_budget_and_context_leave_room_for_the_reference(stratum):
     for index in range(60):
         item = draw(stratum, index)
         assert len(item.references[0]) / 3 <= item.max_new_tokens == ANSWER_TOKENS[n]
-        assert len(item.prompt) / 3.5 + 32 + item.max_new_tokens <= MAKER.min_context(stratum)
+        assert len(item.shown) / 3.5 + 32 + item.max_new_tokens <= MAKER.min_context(stratum)
 
 
 def test_stratum_without_a_number_of_rules_draws_one_and_has_room_for_the_most():
@@ -109,7 +110,7 @@ def test_no_reference_is_a_loop():
 
 
 def test_prompts_hardly_repeat():
-    prompts = {draw("rules=1", index).prompt for index in range(300)}
+    prompts = {draw("rules=1", index).shown for index in range(300)}
     assert len(prompts) > 280
 
 
@@ -118,7 +119,7 @@ def test_every_kind_of_rule_occurs_in_a_draw():
 
 
 def test_every_kind_of_rule_occurs_where_rules_are_few():
-    found = {rule.kind.name for index in range(2400) for rule in rules_of(draw(f"rules={1 + index % 3}", index))}
+    found = {rule.kind.name for index in range(3600) for rule in rules_of(draw(f"rules={1 + index % 3}", index))}
     assert set(KINDS) - found == set()
 
 
@@ -133,7 +134,8 @@ def test_coverage_lists_kinds_without_an_item():
 def test_text_that_keeps_all_rules_is_right():
     grade_ = grade("is rain like fog?")
     assert (grade_.score, grade_.failure_mode) == (1.0, None)
-    assert grade_.signals == {"rules_kept": 1.0, "kept.format": 1.0, "kept.lexical": 1.0, "kept.content": 1.0}
+    kinds = {f"rule/{name}" for name, _ in RULES}
+    assert grade_.signals == dict.fromkeys({"rules_kept", "kept.format", "kept.lexical", "kept.content", *kinds}, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,17 @@ def test_share_of_rules_kept_is_told_by_family():
 
 
 def test_family_without_a_rule_has_no_signal():
-    assert set(grade("rain", rules=[["no_digits", {}]]).signals) == {"rules_kept", "kept.format"}
+    assert set(grade("rain", rules=[["no_digits", {}]]).signals) == {"rules_kept", "kept.format", "rule/no_digits"}
+
+
+def test_share_of_rules_kept_is_told_by_kind():
+    words = [["include_word", {"word": word}] for word in ("fog", "sun")]
+    signals = grade("rain and fog 7", rules=[*words, ["no_digits", {}]]).signals
+    assert (signals["rule/include_word"], signals["rule/no_digits"]) == (0.5, 0.0)
+
+
+def test_answer_that_is_none_keeps_no_kind_of_rule():
+    assert set(grade("").signals.values()) == {0.0}
 
 
 def test_one_rule_broken_of_one_is_one():

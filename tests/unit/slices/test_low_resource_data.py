@@ -11,7 +11,7 @@ import pytest
 
 from tailgate_slices.item import SliceError
 from tailgate_slices.low_resource import numerals
-from tailgate_slices.low_resource.languages import LANGUAGES, NO_RULES, TASKS
+from tailgate_slices.low_resource.languages import LANGUAGES, NO_RULES, TASKS, THAI_LETTERS
 from tailgate_slices.low_resource.numerals import collation, number_proof, readings, spellings, squash
 from tailgate_slices.low_resource.proofs import proof, tidied
 from tailgate_slices.low_resource.questions import calendar_kinds, dates
@@ -136,9 +136,17 @@ def test_numbers_in_words_are_told_apart(code):
 
 @pytest.mark.parametrize("code", NOT_SPELLING)
 def test_language_without_number_words_gets_english_or_unproven_ones_from_icu(code):
-    assert NO_RULES in LANGUAGES[code].lacks["number-to-words"]
+    assert LANGUAGES[code].lacks["number-to-words"] == (THAI_LETTERS if code == "lo" else NO_RULES)
     with pytest.raises(SliceError, match="cannot spell"):
         [spellings(code, number) for number in NUMBERS]
+
+
+def test_lao_is_spelled_up_to_99_and_with_thai_letters_beyond():
+    assert all(spellings("lo", number) for number in range(1, 100))
+    for number in (0, 100, 999, 1000):
+        with pytest.raises(SliceError, match="cannot spell"):
+            spellings("lo", number)
+    assert "THAI" in {script_of(char) for char in numerals._forms("lo", 100)[0]}
 
 
 @pytest.mark.parametrize(

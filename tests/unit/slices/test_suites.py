@@ -8,7 +8,7 @@ import pytest
 
 from tailgate_slices.item import SliceError
 from tailgate_slices.registry import BUILT_IN, get_slice
-from tailgate_slices.suites import load_suite, suite_names
+from tailgate_slices.suites import load_suite, suite_names, suite_text
 
 HEAD = 'name = "mine"\nversion = "1"\nseed = 5\ngate = "quick"\n'
 LENGTHS = '[[slices]]\nname = "long_context"\ngate_by = "len"\n'
@@ -139,3 +139,54 @@ def test_bad_calibration_is_refused(write, tmp_path, content, problem):
     (tmp_path / "mine.calibration.json").write_text(content)
     with pytest.raises(SliceError, match=problem):
         load_suite(path)
+
+
+# Part of a suite, written as a suite of its own.
+
+OWN = (
+    HEAD
+    + """[[slices]]
+name = "own:tickets"
+file = "data/tickets.jsonl"
+gate_by = "stratum"
+strata = ["stratum=short", "stratum=längere"]
+"""
+)
+
+
+@pytest.fixture
+def rewrite(tmp_path):
+    """Write some cells of a suite file to another folder, and load what was written."""
+
+    def rewritten(path, kept, out="elsewhere/deeper/part.toml"):
+        other = tmp_path / out
+        other.parent.mkdir(parents=True, exist_ok=True)
+        other.write_text(suite_text(load_suite(path), kept, other.stem, other.parent), encoding="utf-8")
+        return load_suite(other)
+
+    return rewritten
+
+
+def test_part_of_a_suite_keeps_seed_gate_and_what_is_required(write, rewrite):
+    part = rewrite(write(GOOD), {"long_context/len=128"})
+    assert (part.name, part.seed, part.gate) == ("part", 5, "quick")
+    assert [(cell.stratum, cell.required) for cell in part.cells] == [("len=128", True)]
+
+
+def test_part_of_a_suite_keeps_the_file_of_a_slice_wherever_it_is_written(write, rewrite, tmp_path):
+    (tmp_path / "data").mkdir()
+    rows = [{"id": f"t{n}", "prompt": "Hi?", "stratum": name} for n, name in enumerate(["short", "längere"] * 3)]
+    (tmp_path / "data/tickets.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    whole = load_suite(write(OWN))
+    part = rewrite(write(OWN), {"own:tickets/stratum=längere"})
+    assert [(cell.slice, cell.stratum) for cell in part.cells] == [("own:tickets", "stratum=längere")]
+    assert part.cells[0].file.resolve() == whole.cells[0].file.resolve() == tmp_path / "data/tickets.jsonl"
+
+
+def test_part_of_a_suite_keeps_the_axis_that_all_its_strata_fix(write, rewrite):
+    mixed = HEAD + '[[slices]]\nname = "long_context"\ngate_by = "task"\nstrata = ["len=128,task=kv", "task=multi"]\n'
+    task = next(value for value in get_slice("long_context").axes["task"] if value != "kv")
+    path = write(mixed.replace("task=multi", f"task={task}"))
+    part = rewrite(path, {"long_context/len=128,task=kv", f"long_context/task={task}"})
+    assert [cell.stratum for cell in part.cells] == ["len=128,task=kv", f"task={task}"]
+    assert {cell.gate_by for cell in part.cells} == {"task"}
