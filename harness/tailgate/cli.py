@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 from typer._click.exceptions import ClickException  # typer carries its own copy of click and re-exports no base
 
+from tailgate.cli_history import history_app
+from tailgate.cli_quantize import quantize
+from tailgate.cli_serve import report_shadow, serve
 from tailgate.cli_slices import AsJson, slices_app
 from tailgate.errors import ConfigError, TailgateError, UsageError
 from tailgate_slices.item import SliceError
@@ -32,7 +35,10 @@ app = typer.Typer(
 )
 variants_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Methods and checkpoints.")
 app.add_typer(slices_app, name="slices")
+app.command()(serve)
+app.command()(quantize)
 app.add_typer(variants_app, name="variants")
+app.add_typer(history_app, name="history")
 
 RunDir = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
 GateName = Annotated[str | None, typer.Option("--gate", help="Gate file, or the name of one: default, quick.")]
@@ -72,7 +78,27 @@ def compare(  # noqa: PLR0913  # one parameter per option, by typer's design
     candidates: Annotated[list[str] | None, typer.Argument(help="One or several variants of it.")] = None,
     suite: Annotated[str | None, typer.Option(help="Suite name or TOML file (default: tail).")] = None,
     gate: GateName = None,
-    engine: Annotated[str | None, typer.Option(help="Engine that serves both sides (default: native).")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Engine of both sides (default: native; endpoint for addresses).")
+    ] = None,
+    engine_option: Annotated[
+        list[str] | None, typer.Option(help="key=value for vLLM, e.g. tensor_parallel_size=2; repeat it.")
+    ] = None,
+    gpu_memory: Annotated[
+        float | None, typer.Option(help="Share of each GPU's memory for vLLM, all sides together (default: 0.9).")
+    ] = None,
+    allow_mixed_engines: Annotated[
+        bool | None, typer.Option("--allow-mixed-engines", help="Let a server and a loaded model be the two sides.")
+    ] = None,
+    executor: Annotated[
+        Literal["process", "ray"] | None, typer.Option(help="Where engines work (default: process, this one).")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Workers of --executor ray (default: one per GPU or node).")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Ray cluster of this machine: host:port or auto (default: one for the run).")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder (default: results/runs/<utc>-<hash>).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the items (default: the suite's).")] = None,
     max_items: Annotated[int | None, typer.Option(help="Cap per gated cell (default: the gate's).")] = None,
@@ -107,11 +133,19 @@ def compare(  # noqa: PLR0913  # one parameter per option, by typer's design
         "baseline": baseline, "candidates": candidates, "suite": suite, "gate": gate, "engine": engine, "out": out,
         "seed": seed, "max_items": max_items, "budget": budget, "fixed_n": fixed_n, "fail_fast": fail_fast,
         "controls": controls, "confirm": confirm, "residency": residency, "device": device, "store": store,
-        "traffic": traffic, "unsafe_exec": unsafe_exec,
+        "traffic": traffic, "unsafe_exec": unsafe_exec, "executor": executor, "workers": workers,
+        "ray_address": ray_address, "engine_options": _engine_options(engine_option), "gpu_memory": gpu_memory,
+        "allow_mixed_engines": allow_mixed_engines,
     }  # fmt: skip
-    given = {key: value for key, value in given.items() if value not in (None, [])}
+    given = {key: value for key, value in given.items() if value not in (None, [], {})}
     options = _resumed(resume, given, config) if resume else _options(given, config)
     return _run(options, as_json=as_json, quiet=quiet)
+
+
+def _engine_options(given: list[str] | None) -> dict[str, str]:
+    from tailgate.pipeline.options import parse_engine_options
+
+    return parse_engine_options(given or [])
 
 
 def _options(given: dict[str, Any], config: Path | None) -> CompareOptions:
@@ -135,11 +169,15 @@ def _resumed(resume: Path, given: dict[str, Any], config: Path | None) -> Compar
     budget = given.pop("budget", None)
     budget_s = parse_duration(budget) if budget else earlier.budget_s
     store: Path | None = given.pop("store", None)
+    # Where engines work changes no answer: a run may go on elsewhere.
+    place = {key: given.pop(key) for key in ("executor", "workers", "ray_address") if key in given}
+    if place.get("executor") == "process":
+        place |= {"workers": None, "ray_address": None}
     asked = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     for key, value in asked.items():
         if getattr(earlier, key) != value:
             raise ConfigError(f"--resume continues with {key}={getattr(earlier, key)}, not {value}; leave it out")
-    return replace(earlier, store=store or earlier.store, budget_s=budget_s)
+    return replace(earlier, store=store or earlier.store, budget_s=budget_s, **place)
 
 
 def _run(options: CompareOptions, *, as_json: bool, quiet: bool) -> int:
@@ -247,18 +285,22 @@ def report(
     formats: Annotated[str, typer.Option("--format", help="Any of html,md,junit,json.")] = "html,md,junit,json",
     as_json: AsJson = False,
 ) -> None:
-    """Write the reports of a finished run again."""
+    """Write the reports of a finished run again, or of what shadow mode saw."""
     from tailgate.pipeline.decide import decide
     from tailgate.report.json import dump
     from tailgate.report.model import build_view
     from tailgate.report.render import FORMATS, file_name, render
     from tailgate.store.files import write_text
     from tailgate.store.run_folder import read_manifest, read_outcomes
+    from tailgate.store.shadow import holds_shadow
 
     asked = [name.strip() for name in formats.split(",") if name.strip()]
     wanted = [form for form in FORMATS if form in asked]
     if unknown := sorted(set(asked) - set(FORMATS)):
         raise UsageError(f"--format {formats}: unknown format '{unknown[0]}'; choose from {', '.join(FORMATS)}")
+    if holds_shadow(run_dir):
+        report_shadow(run_dir, asked, as_json=as_json)
+        return
     verdict = decide(run_dir)
     if as_json:
         print(dump(verdict))
@@ -316,4 +358,9 @@ def variants_inspect(
     from tailgate.pipeline.calibration import inspect_variant
 
     facts = inspect_variant(spec, store)
-    print(json.dumps(facts, indent=2) if as_json else "\n".join(f"{key}: {value}" for key, value in facts.items()))
+    if as_json:
+        print(json.dumps(facts, indent=2))
+        return
+    stored = facts.pop("checkpoint") or {}
+    rows = {**facts, **{f"checkpoint {key}": value for key, value in stored.items()}}
+    print("\n".join(f"{key}: {value}" for key, value in rows.items()))

@@ -44,11 +44,13 @@ def slices_generate(  # one parameter per option, by typer's design
 ) -> None:
     """Print items of a slice."""
     from tailgate.pipeline.catalogue import ItemRequest, generate_items
+    from tailgate_slices.item import shown_prompt
 
     for item in generate_items(
         ItemRequest(slice=name, n=n, seed=seed, settings=tuple(setting or ()), tokenizer=tokenizer)
     ):
-        print(json.dumps(item, ensure_ascii=False) if as_json else f"{item['id']}\n{item['prompt']}\n")
+        shown = shown_prompt(item["prompt"], item.get("system", ""))
+        print(json.dumps(item, ensure_ascii=False) if as_json else f"{item['id']}\n{shown}\n")
 
 
 @slices_app.command("calibrate")

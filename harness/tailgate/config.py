@@ -67,6 +67,12 @@ class RunConfig(_Frozen):
     suite: str | None = None
     gate: str | None = None
     engine: str | None = None
+    engine_options: dict[str, str | int | float | bool] | None = None
+    gpu_memory: Annotated[float, Field(gt=0, le=1)] | None = None
+    allow_mixed_engines: bool | None = None
+    executor: Literal["process", "ray"] | None = None
+    workers: Count | None = None
+    ray_address: str | None = None
     out: str | None = None
     store: str | None = None
     seed: int | None = None

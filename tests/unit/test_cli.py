@@ -10,8 +10,9 @@ from tailgate import cli
 from tests.support.tiny import Tiny, save_tiny
 
 COMPARE_OPTIONS = {
-    "--suite", "--gate", "--engine", "--out", "--seed", "--max-items", "--budget", "--fixed-n", "--fail-fast",
-    "--controls", "--confirm", "--residency",
+    "--suite", "--gate", "--engine", "--engine-option", "--gpu-memory", "--allow-mixed-engines", "--out", "--seed",
+    "--max-items", "--budget", "--fixed-n", "--fail-fast",
+    "--controls", "--confirm", "--residency", "--executor", "--workers", "--ray-address",
     "--traffic", "--unsafe-exec", "--device", "--store", "--resume", "--config", "--json", "--quiet",
     "--help",
 }  # fmt: skip
@@ -161,6 +162,14 @@ def test_generate_prints_round_robin_over_the_strata(tailgate):
     assert len(rows) == 6
     assert {"id", "slice", "stratum", "prompt"} <= set(rows[0])
     assert len({row["stratum"] for row in rows}) > 1
+    assert not any("system" in row for row in rows)
+
+
+def test_generate_prints_a_system_prompt_where_there_is_one(tailgate):
+    asked = ("slices", "generate", "instruction_stack", "--n", "1", "--seed", "1")
+    row = json.loads(tailgate(*asked, "--json")[1])
+    assert row["system"].startswith("Follow this rule in your answer: ")
+    assert tailgate(*asked)[1] == f"{row['id']}\n[system]\n{row['system']}\n\n[user]\n{row['prompt']}\n\n"
 
 
 def test_context_of_a_tiny_model_leaves_long_strata_out_loudly(tailgate, tmp_path):

@@ -23,6 +23,7 @@ class Request:
     prompt_ids: tuple[int, ...]
     max_new_tokens: int
     stop: tuple[str, ...] = ()
+    messages: tuple[tuple[str, str], ...] = ()  # role and content of the turns it was made of, for chat servers
 
     @property
     def longest(self) -> int:

@@ -25,7 +25,7 @@ USEFUL = (0.30, 0.95)  # scores of a baseline between which a stratum can show a
 
 
 def inspect_variant(spec: str, store: Path | None) -> dict[str, Any]:
-    """What a variant is: method, storage, bytes by dtype, fingerprint."""
+    """What a variant is: method, storage, bytes by dtype, fingerprint, and what its checkpoint says of itself."""
     with_store = Store(store or default_store())
     try:
         return describe(_side("candidate", spec, with_store))
@@ -95,4 +95,4 @@ def write_suite(out: Path, suite: str, table: Mapping[str, Any], observer: Obser
         raise ConfigError(
             f"no stratum of suite {suite} scores from {low:.2f} to {high:.2f}; take an easier or harder one"
         )
-    write_text(out, suite_text(_suite(suite), kept, out.stem))
+    write_text(out, suite_text(_suite(suite), kept, out.stem, out.parent))

@@ -89,7 +89,8 @@ def generate_items(request: ItemRequest) -> Iterator[dict[str, Any]]:
     for number in range(request.n):
         stratum, index = strata[number % len(strata)], number // len(strata)
         item = found.item(stratum=stratum, seed=request.seed, index=index, tokens=tokens)
-        yield {**asdict(item), "references": list(item.references), "attributes": dict(item.attributes)}
+        fields = {**asdict(item), "references": list(item.references), "attributes": dict(item.attributes)}
+        yield {name: value for name, value in fields.items() if name != "system" or value}
 
 
 def lint_cards() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tailgate.errors import ConfigError, IntegrityError, UsageError
 from tailgate.gate import CellSpec
@@ -72,6 +73,14 @@ def check_kv(variant: Variant, engine: EngineChoice) -> None:
         raise UsageError(
             f"variant '{variant.spec.text}': kv={variant.kv}, but engine {engine.name} {served}; use --engine native"
         )
+
+
+def served_part(variant: Variant, engine: EngineChoice) -> Variant:
+    """The variant with the context that its engine serves, where that is less than its configuration says."""
+    limit = engine.context(variant) if engine.context else None
+    if limit is None:
+        return variant
+    return replace(variant, context_limit=min(limit, variant.context_limit or limit))
 
 
 def check_ends(baseline: Side, candidate: Facts, name: str) -> None:

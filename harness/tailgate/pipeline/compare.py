@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -16,25 +17,28 @@ from tailgate.errors import ConfigError, OutputError, RunFolderError, SetupError
 from tailgate.gate import plan_gate, with_controls
 from tailgate.gate.columns import OutcomeColumns
 from tailgate.gate.discover import discover
-from tailgate.pipeline.checks import cell_spec, check_ends, check_kv, check_pair, inapplicable_strata
+from tailgate.pipeline.checks import cell_spec, check_ends, check_kv, check_pair, inapplicable_strata, served_part
 from tailgate.pipeline.confirm import Confirming, confirm_parts
 from tailgate.pipeline.control_records import Controls
 from tailgate.pipeline.controls import run_controls
 from tailgate.pipeline.decide import decide_outcomes
 from tailgate.pipeline.engines import choose_engine
+from tailgate.pipeline.executors import Executor, open_executor
 from tailgate.pipeline.health import health_warnings, keep_history
+from tailgate.pipeline.history import record_run
 from tailgate.pipeline.manifest import Frozen, finish_manifest, opening_manifest, start_manifest
 from tailgate.pipeline.options import CompareOptions, Observer, Silent
 from tailgate.pipeline.pairs import ItemSource
 from tailgate.pipeline.rounds import Stopping, answer_ahead, calibrate, run_candidate
-from tailgate.pipeline.sides import Side
+from tailgate.pipeline.settings import check_same_engine, engine_of, engine_settings, mixed_engines
+from tailgate.pipeline.sides import EngineChoice, Side
 from tailgate.pipeline.traffic import Traffic, describe_traffic, look_at_traffic
 from tailgate.records import CellKey, PairedOutcome, RunVerdict
 from tailgate.report.model import build_view
 from tailgate.report.render import FORMATS, file_name, render
 from tailgate.store.run_folder import NOISE, POSITIVE, RunFolder, read_manifest
 from tailgate.store.transcripts import Store
-from tailgate.variants.variant import resolve
+from tailgate.variants.variant import Variant, resolve
 from tailgate_slices.item import SliceError
 from tailgate_slices.sandbox import UNSAFE_VARIABLE
 from tailgate_slices.suites import Suite, load_suite
@@ -63,23 +67,33 @@ def compare_variants(options: CompareOptions, observer: Observer | None = None) 
     """
     observer = observer or Silent()
     started = time.monotonic()
+    if options.session is None:
+        options = replace(options, session=secrets.token_hex(8))
     if options.unsafe_exec:
         os.environ[UNSAFE_VARIABLE] = "1"
     suite, gate_name, gate = _load_rules(options)
-    with RunFolder(_run_path(options), resume=options.resume is not None) as folder:
+    with (
+        open_executor(options, choose_device(options.device)) as executor,
+        RunFolder(_run_path(options), resume=options.resume is not None) as folder,
+    ):
         store = Store(options.store or default_store())
+        opened: list[Side] = []
         try:
             if options.resume is None:
                 folder.write_manifest(opening_manifest(options))
-            frozen = _freeze(options, suite, (gate_name, gate), store, observer)
+            frozen = _freeze(options, suite, (gate_name, gate), store, observer, executor)
+            opened += [frozen.baseline, *frozen.candidates]
             traffic = None if options.traffic is None else look_at_traffic(options.traffic, frozen.tokens)
             manifest = _begin(folder, frozen, options)
             asked = _run_all(frozen, options, _stopping(options, started), observer)
             manifest["discovery"] = _discovery(frozen, asked, options, _stopping(options, started), observer)
             finish_manifest(manifest, frozen, asked.stopped, len(asked.outcomes), asked.controls)
+            manifest["executor"] = executor.describe()
             manifest["elapsed_s"] = round(time.monotonic() - started, 1)
             return _finish(folder, manifest, frozen, asked, traffic)
         finally:
+            for side in opened:
+                side.unload()
             store.close()
 
 
@@ -112,23 +126,33 @@ def _capped(min_items: int | dict[str, int], options: CompareOptions) -> int | d
 
 
 def _freeze(
-    options: CompareOptions, suite: Suite, gate: tuple[str, GateConfig], store: Store, observer: Observer
+    options: CompareOptions,
+    suite: Suite,
+    gate: tuple[str, GateConfig],
+    store: Store,
+    observer: Observer,
+    executor: Executor,
 ) -> Frozen:
     device = choose_device(options.device)
     observer.note("reading models")
     sides = [resolve(text, device) for text in (options.baseline, *options.candidates)]
     for variant in sides[1:]:
         check_pair(sides[0], variant)
-    engine = choose_engine(options.engine, sides[0].config)
-    if engine.note:
-        observer.note(engine.note)
-    for variant in sides:
+    engines = _choose_engines(options, sides, executor)
+    mixed = mixed_engines({side.spec.text: engine.name for side, engine in zip(sides, engines, strict=True)})
+    for note in filter(None, dict.fromkeys((mixed, *(engine.note for engine in engines)))):
+        observer.note(note)
+    for variant, engine in zip(sides, engines, strict=True):
         check_kv(variant, engine)
+    sides = [served_part(variant, engine) for variant, engine in zip(sides, engines, strict=True)]
     outside = inapplicable_strata(suite, sides)
     for name, reason in outside.items():
         observer.note(f"not applicable: {name} {reason}")
-    baseline = Side("baseline", sides[0], store, engine)
-    candidates = tuple(Side("candidate", variant, store, engine) for variant in sides[1:])
+    baseline = Side("baseline", sides[0], store, engines[0], measured=True)
+    candidates = tuple(
+        Side("candidate", variant, store, engine, measured=True)
+        for variant, engine in zip(sides[1:], engines[1:], strict=True)
+    )
     _read_facts(baseline, candidates, options)
     keys = [CellKey(slice=cell.slice, stratum=cell.stratum) for cell in suite.cells]
     keys = [key for key in keys if str(key) not in outside]
@@ -145,6 +169,15 @@ def _freeze(
         candidates=candidates,
         fixed_n=options.fixed_n,
     )
+
+
+def _choose_engines(options: CompareOptions, sides: Sequence[Variant], executor: Executor) -> list[EngineChoice]:
+    """The engine of each side; sides that one engine serves share it."""
+    settings = engine_settings(options, sides[0].device, options.store or default_store())
+    names = [engine_of(variant, options) for variant in sides]
+    check_same_engine({side.spec.text: name for side, name in zip(sides, names, strict=True)}, options)
+    chosen = {name: executor.spread(choose_engine(name, sides[0].config, settings)) for name in dict.fromkeys(names)}
+    return [chosen[name] for name in names]
 
 
 def _read_facts(baseline: Side, candidates: Sequence[Side], options: CompareOptions) -> None:
@@ -222,6 +255,7 @@ def _finish(
     if traffic is not None:
         manifest["traffic"] = describe_traffic(traffic, frozen.suite, verdict.candidates)
     manifest["notes"] += _health(frozen, manifest["created_utc"], verdict, asked)
+    manifest["notes"] += _recorded(frozen, manifest, verdict, folder.path)
     view = build_view(verdict, manifest, asked.outcomes)
     for form in FORMATS:
         folder.write_text(file_name(form), render(view, form))
@@ -237,6 +271,14 @@ def _health(frozen: Frozen, created_utc: str, verdict: RunVerdict, asked: Asked)
         return health_warnings(history, frozen)
     except OutputError as error:
         return [f"the history of the cells was not kept: {error}"]
+
+
+def _recorded(frozen: Frozen, manifest: dict[str, Any], verdict: RunVerdict, path: Path) -> list[str]:
+    """Keep the run for `tailgate history`; a note where that fails, or where the baseline is not the blessed one."""
+    try:
+        return record_run(frozen, manifest, verdict, path)
+    except OutputError as error:
+        return [f"the run was not kept in the history: {error}"]
 
 
 def _discovery(

@@ -130,7 +130,7 @@ def _members(source: ItemSource, cells: Sequence[CellPlan], part: Part) -> Itera
 
 def _value(item: Item, attribute: str, source: ItemSource) -> Any:
     if attribute == PROMPT_TOKENS:
-        return len(source.side.variant.tokenizer.encode_prompt(item.prompt))
+        return len(source.side.variant.tokenizer.encode_prompt(item.prompt, item.system))
     return item.stratum if attribute == "stratum" else item.attributes.get(attribute)
 
 

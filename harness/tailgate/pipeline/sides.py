@@ -11,7 +11,10 @@ from tailgate.engine.distribution import TopTokens, pack_tops, unpack_tops
 from tailgate.engine.protocol import ClosingEngine, Counters, Engine, ServedCheckpoint, ServedModel
 from tailgate.engine.request import Draft, Request, TokenStats, Transcript, Verification, first_divergence
 from tailgate.errors import IntegrityError
+from tailgate.pipeline.cost import THIS_RUN, Cost, Meter, cost_of, machine_key, recording
+from tailgate.pipeline.settings import EngineSettings
 from tailgate.store.transcripts import Address, Store, StoredTranscript
+from tailgate.variants.fingerprint import hash_json
 from tailgate.variants.variant import Facts, Variant, cached_facts, remember_facts
 
 if TYPE_CHECKING:
@@ -40,16 +43,29 @@ class EngineChoice:
     build_other: EngineFactory | None = None  # the same engine in other batches and another order, for a noise floor
     open_other: EngineOpener | None = None
     other: str = ""  # how those batches differ: answers are stored by it
-    note: str | None = None  # why it is not the engine that was asked for
+    note: str | None = None  # what a reader of its answers must know, such as why it is not the one that was asked for
+    facts_last: bool = True  # whether `facts` hold as long as the files do; those of a server do not
+    context: Callable[[Variant], int | None] | None = None  # what it serves of a variant's context; None: all of it
+    settings: EngineSettings | None = None  # what it was chosen with
+    rated: bool = False  # whether its speed is a property of the variant here, and not of a server or a test
+    where: str = ""  # other machines or processes that do its work; empty: this process
 
 
 class Side:
     """Answers requests from the store where it can, from the model where it must; loads the model only then."""
 
     def __init__(
-        self, role: Literal["baseline", "candidate"], variant: Variant, store: Store, engine: EngineChoice
+        self,
+        role: Literal["baseline", "candidate"],
+        variant: Variant,
+        store: Store,
+        engine: EngineChoice,
+        *,
+        measured: bool = False,
     ) -> None:
         self.role, self.variant, self.store, self.engine_choice = role, variant, store, engine
+        here = measured and engine.build is not None
+        self.meter = Meter(device=variant.device, probes=measured and engine.rated, sees_memory=here)
         self.cached = 0
         self._counters = Counters()
         self._loaded: LoadedModel | None = None
@@ -64,13 +80,23 @@ class Side:
 
     def _read_facts(self, donor: Side | None) -> Facts:
         if self.engine_choice.facts is not None:
-            return self.engine_choice.facts(self.variant)
+            return self._ask_facts(self.engine_choice.facts)
         known = cached_facts(self.variant, self.store.facts)
         if known is None:
             known = self._load(donor).facts
             remember_facts(self.variant, known, self.store.facts)
             if self.engine_choice.open is not None:
                 self._loaded = None  # read for its facts only; the engine holds its own
+        return known
+
+    def _ask_facts(self, read: FactsReader) -> Facts:
+        """What an engine that loads weights itself says of the variant; kept while the files stay."""
+        if not self.engine_choice.facts_last:
+            return read(self.variant)
+        known = cached_facts(self.variant, self.store.facts, reader=self.engine_choice.name)
+        if known is None:
+            known = read(self.variant)
+            remember_facts(self.variant, known, self.store.facts, reader=self.engine_choice.name)
         return known
 
     def _load(self, donor: Side | None) -> LoadedModel:
@@ -163,14 +189,14 @@ class Side:
         return self.address.key(request.prompt_ids, request.max_new_tokens, request.stop)
 
     def _generate(self, requests: Sequence[Request]) -> Iterator[list[tuple[str, StoredTranscript]]]:
-        for batch in self._serve(None).generate(requests):
+        for batch in self.meter.watched(self._serve(None).generate(requests)):
             yield [(each.key, _row(each)) for each in batch]
 
     def _verify(
         self, requests: Sequence[Request], drafts: Mapping[str, Transcript], baseline: Side
     ) -> Iterator[list[tuple[str, StoredTranscript]]]:
         told = [Draft(request=r, baseline=replace(drafts[r.key], tops=baseline.tops(r))) for r in requests]
-        for batch in self._serve(baseline).verify(told):
+        for batch in self.meter.watched(self._serve(baseline).verify(told)):
             yield [(each.transcript.key, _row(each.transcript, each.stats)) for each in batch]
 
     def tops(self, request: Request) -> tuple[TopTokens, ...]:
@@ -180,39 +206,24 @@ class Side:
     def _serve(self, donor: Side | None) -> Engine:
         if self._engine is None:
             choice = self.engine_choice
-            self._engine = choice.open(self._checkpoint()) if choice.open else self._build(donor)
+            opened = choice.open(served_checkpoint(self.variant, self.facts())) if choice.open else self._build(donor)
+            self._engine = opened
+            self.meter.probe(opened, self.variant)
         return self._engine
 
     def _build(self, donor: Side | None) -> Engine:
         assert self.engine_choice.build is not None, "an engine is given a model or opens one itself"
         loaded = self._load(donor)
-        return self.engine_choice.build(
-            ServedModel(
-                module=loaded.module,
-                decode=self.variant.tokenizer.decode,
-                eos_token_ids=loaded.eos_token_ids,
-                pad_token_id=loaded.pad_token_id,
-                context_length=self.variant.context_length,
-                device=self.variant.device,
-                kv=self.variant.kv,
-            )
-        )
+        return self.engine_choice.build(served_model(self.variant, loaded))
 
-    def _checkpoint(self) -> ServedCheckpoint:
-        variant, eos = self.variant, self.facts().eos_token_ids
-        return ServedCheckpoint(
-            spec=variant.spec.text,
-            model=variant.spec.model,
-            folder=variant.source.folder,
-            gguf_file=variant.source.gguf_file,
-            options=dict(variant.spec.options),
-            decode=variant.tokenizer.decode,
-            eos_token_ids=eos,
-            pad_token_id=variant.tokenizer.pad_token_id(eos),
-            context_length=variant.context_length,
-            vocabulary_size=variant.vocabulary_size,
-            device=variant.device,
-        )
+    def cost(self, now_utc: str) -> Cost:
+        """What it costs to serve, as this run or an earlier one on this machine measured it."""
+        known = self.store.facts
+        key = hash_json(["cost", *machine_key(), self.engine_choice.where, asdict(self.address)])
+        found = cost_of(self.variant, self.facts(), self.meter, known.get(key))
+        if found.measured == THIS_RUN:
+            known[key] = recording(found, now_utc)
+        return found
 
     def _total(self) -> Counters:
         now = self._engine.counters if self._engine else Counters()
@@ -222,6 +233,38 @@ class Side:
     def counters(self) -> dict[str, int]:
         """Work done by this side: forwards, generated, cached answers, tokens."""
         return {**asdict(self._total()), "cached": self.cached}
+
+
+def served_model(variant: Variant, loaded: LoadedModel) -> ServedModel:
+    """A loaded variant as an engine sees it."""
+    return ServedModel(
+        module=loaded.module,
+        decode=variant.tokenizer.decode,
+        eos_token_ids=loaded.eos_token_ids,
+        pad_token_id=loaded.pad_token_id,
+        context_length=variant.context_length,
+        device=variant.device,
+        kv=variant.kv,
+    )
+
+
+def served_checkpoint(variant: Variant, facts: Facts) -> ServedCheckpoint:
+    """A variant as an engine sees it that loads the weights itself."""
+    return ServedCheckpoint(
+        spec=variant.spec.text,
+        model=variant.spec.model,
+        folder=variant.source.folder,
+        gguf_file=variant.source.gguf_file,
+        options=dict(variant.spec.options),
+        decode=variant.tokenizer.decode,
+        eos_token_ids=facts.eos_token_ids,
+        pad_token_id=variant.tokenizer.pad_token_id(facts.eos_token_ids),
+        context_length=variant.context_length,
+        vocabulary_size=variant.vocabulary_size,
+        device=variant.device,
+        fingerprint=facts.fingerprint,
+        tokenizer_sha256=variant.tokenizer.sha256,
+    )
 
 
 def _added(parts: Iterable[Counters]) -> Counters:

@@ -94,7 +94,12 @@ def _gate(gate: Mapping[str, Any], verdict: RunVerdict) -> FactGroup:
 
 
 def _variant(variant: Mapping[str, Any]) -> list[Fact]:
-    return _pick(variant, "spec", "fingerprint", "method", "storage_dtype", "compute_dtype")
+    own = _pick(variant, "spec", "fingerprint", "method", "storage_dtype", "compute_dtype")
+    if variant.get("kv"):
+        own.append(Fact(label="keys and values", value=f"stored as {show(variant['kv'])}"))
+    if variant.get("execution"):
+        own.append(Fact(label="quantized layers", value=f"computed {show(variant['execution'])}"))
+    return own
 
 
 def _candidates(manifest: Mapping[str, Any]) -> list[list[Fact]]:
@@ -106,7 +111,20 @@ def _candidates(manifest: Mapping[str, Any]) -> list[list[Fact]]:
 
 def _engine(manifest: Mapping[str, Any]) -> list[Fact]:
     rest = _pick(manifest, "device", "template_sha256", "tokenizer_sha256", "ignored_generation_config")
-    return _pick(section(manifest, "engine"), "name", "version") + rest
+    executor = section(manifest, "executor")
+    where = [Fact(label="executor", value=_pairs(executor))] if executor else []
+    programs = _programs(section(manifest, "sandboxes"))
+    return _pick(section(manifest, "engine"), "name", "version") + where + rest + programs
+
+
+def _pairs(table: Mapping[str, Any]) -> str:
+    return ", ".join(f"{_label(key)} {show(value)}" for key, value in table.items())
+
+
+def _programs(sandboxes: Mapping[str, Any]) -> list[Fact]:
+    """What ran the programs that models wrote, where any were run."""
+    ran = ", ".join(f"{language} in {show(name)}" for language, name in sandboxes.items())
+    return [Fact(label="generated programs", value=one_line(ran))] if ran else []
 
 
 def _traffic(found: Mapping[str, Any]) -> list[FactGroup]:
@@ -170,7 +188,7 @@ def _part(part: Mapping[str, Any]) -> Fact:
 
 def _work(counters: Mapping[str, Any]) -> list[Fact]:
     return [
-        Fact(label=one_line(str(side)), value=", ".join(f"{_label(key)} {show(value)}" for key, value in each.items()))
+        Fact(label=one_line(str(side)), value=_pairs(each))
         for side, each in counters.items()
         if isinstance(each, Mapping)
     ]

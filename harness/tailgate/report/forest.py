@@ -6,18 +6,19 @@ where SVG can neither run scripts nor load anything; labels are data to Vega and
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tailgate.errors import MissingPackageError, SetupError
 from tailgate.records import CellDecision
 from tailgate.report.text import display_width
+from tailgate.report.vega import altair_for, data_uri_of, to_svg
 from tailgate.report.view import ForestRow
 
+PICTURE = "forest plot"
+
 # Hues of Okabe & Ito (2008), told apart with every common colour-vision deficiency; shapes repeat the message.
-_SHAPES: Mapping[CellDecision, str] = {
+SHAPES: Mapping[CellDecision, str] = {
     "regression": "triangle-down",
     "invalid": "cross",
     "inconclusive": "diamond",
@@ -102,8 +103,7 @@ _TOP, _BOTTOM = 4, 44
 
 def data_uri(rows: Sequence[ForestRow], layout: Layout, theme: Theme) -> str:
     """The plot as a ``data:`` URI for an image element."""
-    encoded = base64.b64encode(draw(rows, layout, theme).encode()).decode("ascii")
-    return f"data:image/svg+xml;base64,{encoded}"
+    return data_uri_of(draw(rows, layout, theme))
 
 
 def draw(rows: Sequence[ForestRow], layout: Layout, theme: Theme) -> str:
@@ -116,20 +116,7 @@ def draw(rows: Sequence[ForestRow], layout: Layout, theme: Theme) -> str:
     SetupError
         vl-convert could not convert the chart.
     """
-    try:
-        import altair
-        import vl_convert
-    except ImportError as error:
-        raise MissingPackageError(
-            f"the forest plot needs {error.name or 'altair'}, which is not installed; run: "
-            "pip install 'tailgate[report]'"
-        ) from error
-    chart = _chart(altair, rows, _fitted(layout, rows), theme)
-    try:
-        svg: str = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[])
-    except ValueError as error:
-        raise SetupError(f"the forest plot could not be drawn: {str(error)[:200]}; update vl-convert-python") from error
-    return svg
+    return to_svg(_chart(altair_for(PICTURE), rows, _fitted(layout, rows), theme), PICTURE)
 
 
 def _fitted(layout: Layout, rows: Sequence[ForestRow]) -> Layout:
@@ -173,7 +160,7 @@ def _datum(position: float, row: ForestRow, theme: Theme) -> dict[str, Any]:
         "high": row.high,
         "margin": -row.margin,
         "color": theme.decisions[row.decision],
-        "shape": _SHAPES[row.decision],
+        "shape": SHAPES[row.decision],
         "fill": "transparent" if row.decision == "uninformative" else theme.decisions[row.decision],
     }
 

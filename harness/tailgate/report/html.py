@@ -7,7 +7,7 @@ from html import escape
 from importlib import resources
 
 from tailgate.errors import MissingPackageError, SetupError
-from tailgate.report import forest
+from tailgate.report import forest, scatter
 from tailgate.report.view import MARKS, CandidateView, ReportView
 
 
@@ -19,6 +19,15 @@ class Plot:
     wide_dark: str = ""
     narrow_light: str = ""
     narrow_dark: str = ""
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scatter:
+    """The picture of cost and loss for two themes, or why there is none; empty where there is nothing to compare."""
+
+    light: str = ""
+    dark: str = ""
     missing: str | None = None
 
 
@@ -43,7 +52,7 @@ def render(view: ReportView) -> str:
     template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
     style = (folder / "report.css").read_text(encoding="utf-8")
     plots = [plot(candidate) for candidate in view.candidates]
-    return template.render(view=view, plots=plots, marks=MARKS, style=style) + "\n"
+    return template.render(view=view, plots=plots, scatter=scatter_plot(view), marks=MARKS, style=style) + "\n"
 
 
 def frame(view: ReportView, height_px: int = 900) -> str:
@@ -67,3 +76,14 @@ def plot(candidate: CandidateView) -> Plot:
         )
     except SetupError as error:
         return Plot(missing=str(error))
+
+
+def scatter_plot(view: ReportView) -> Scatter:
+    """Draw what is saved beside what is lost; where that is impossible, the report says so in its place."""
+    points = view.costs.points if view.costs else ()
+    if not points:
+        return Scatter()
+    try:
+        return Scatter(light=scatter.data_uri(points, forest.LIGHT), dark=scatter.data_uri(points, forest.DARK))
+    except SetupError as error:
+        return Scatter(missing=str(error))

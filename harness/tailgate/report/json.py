@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from tailgate.errors import RunFolderError
 from tailgate.records import SCHEMA_VERSION, RunVerdict
+from tailgate.report.refusals import CONFIDENCE, OVER, UNDER
+from tailgate.report.view import RefusalRow, ReportView
 
 Record = TypeVar("Record")
 
@@ -22,6 +24,25 @@ _NONFINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 def dump(verdict: RunVerdict) -> str:
     """The text of ``verdict.json``: equal verdicts give equal bytes, and nothing in it depends on the clock."""
     return json.dumps(verdict_to_dict(verdict), indent=2, allow_nan=False)
+
+
+def render(view: ReportView) -> str:
+    """The text of a run's ``verdict.json``: the verdict, and beside each candidate what a decision leaves out.
+
+    ``refusals`` is a list of cells with both refusal rates, ``null`` where there was no item; absent without cells.
+    """
+    data = verdict_to_dict(view.verdict)
+    for written, candidate in zip(data["candidates"], view.candidates, strict=True):
+        if candidate.refusals:
+            written["refusals"] = [_refusals(row) for row in candidate.refusals]
+    return json.dumps(data, indent=2, allow_nan=False) + "\n"
+
+
+def _refusals(row: RefusalRow) -> dict[str, Any]:
+    numbers = ("n", "baseline", "candidate", "delta", "low", "high")
+    sides = {OVER: row.over, UNDER: row.under}
+    rates = {name: {key: getattr(side, key) for key in numbers} for name, side in sides.items()}
+    return {"cell": row.cell, "confidence": CONFIDENCE, **rates}
 
 
 def load(text: str, name: str = "verdict.json") -> RunVerdict:

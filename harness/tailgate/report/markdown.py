@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from tailgate.report.view import MARKS, CandidateView, CellRow, Fact, Flip, FlipGroup, ReportView
+from tailgate.report.view import MARKS, CandidateView, CellRow, CostTable, Fact, Flip, FlipGroup, ReportView
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$&])")
 _BACKTICKS = re.compile("`+")
@@ -17,6 +17,7 @@ def render(view: ReportView) -> str:
     lines = [f"# {escape(view.banner.headline)}", "", f"**{escape(view.banner.sentence)}**", ""]
     for candidate in view.candidates:
         lines += _candidate(candidate, alone=len(view.candidates) == 1)
+    lines += _costs(view.costs)
     lines += _conditions(view)
     return "\n".join(lines).rstrip() + "\n"
 
@@ -57,7 +58,7 @@ def _candidate(candidate: CandidateView, *, alone: bool) -> list[str]:
     lines += [escape(candidate.bounds_note), ""]
     lines += _bullets(_short_note(cell) for cell in candidate.cells if cell.reason and cell.decision != "pass")
     lines += _cell_notes(candidate.cells)
-    lines += _failures(candidate) + _signals(candidate)
+    lines += _failures(candidate) + _refusals(candidate) + _signals(candidate)
     return lines + _flips(candidate)
 
 
@@ -116,6 +117,21 @@ def _failures(candidate: CandidateView) -> list[str]:
     return ["### How answers failed", "", *_table(header, rows, align="llrrr"), *note]
 
 
+def _refusals(candidate: CandidateView) -> list[str]:
+    if not candidate.refusals:
+        return []
+    rows = [
+        (
+            code_span(row.cell), f"{row.over.n:,} / {row.under.n:,}", row.over.rates, row.over.text, row.under.rates,
+            row.under.text,
+        )
+        for row in candidate.refusals
+    ]  # fmt: skip
+    header = ("cell", "n", "over-refusal", "change", "under-refusal", "change")
+    opening = ["### Over- and under-refusal together", "", escape(candidate.refusals_note), ""]
+    return [*opening, *_table(header, rows, align="lrrrrr")]
+
+
 def _signals(candidate: CandidateView) -> list[str]:
     if not candidate.signals:
         return []
@@ -164,6 +180,23 @@ def _flip_texts(flip: Flip) -> list[tuple[str, str]]:
     sides = [("baseline", flip.baseline), ("candidate", flip.candidate)]
     answers = [(f"{name} answer", f"{one.same}⟦{one.mark}⟧{one.rest}" if one.mark else one.same) for name, one in sides]
     return [("prompt", flip.prompt), ("expected", flip.reference), *answers]
+
+
+def _costs(costs: CostTable | None) -> list[str]:
+    if costs is None:
+        return []
+    header = (
+        "variant", "files read", "in memory", "peak", "time to first token", "prefill", "decode", "worst cell",
+        "measured in",
+    )  # fmt: skip
+    rows = [
+        (
+            code_span(row.name), row.files, row.memory, row.peak, row.first_token, row.prefill, row.decode, row.worst,
+            escape(row.measured),
+        )
+        for row in costs.rows
+    ]  # fmt: skip
+    return ["## What it costs", "", *_table(header, rows, align="lrrrrrrrl"), escape(costs.conditions), ""]
 
 
 def _conditions(view: ReportView) -> list[str]:

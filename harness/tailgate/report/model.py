@@ -8,8 +8,10 @@ from typing import Any
 
 from tailgate.records import CandidateVerdict, Decision, PairedOutcome, RunVerdict
 from tailgate.report.cells import bounds_note, cell_row, confidence, contrast, forest_row, worst_first
+from tailgate.report.costs import cost_table
 from tailgate.report.facts import fact_groups, noise_floor, notices, section
 from tailgate.report.flips import failure_table, flip_groups, invalid_items
+from tailgate.report.refusals import REGION_NOTE, refusal_rows
 from tailgate.report.signals import signal_rows
 from tailgate.report.text import count, one_line
 from tailgate.report.view import Banner, CandidateView, Fact, ReportView
@@ -50,6 +52,7 @@ def build_view(verdict: RunVerdict, manifest: Mapping[str, Any], outcomes: Seque
         controls=one_line(verdict.controls, 400) or "not run",
         noise_floor=noise_floor(verdict),
         candidates=tuple(_candidate(each, by_candidate[each.candidate], calibration) for each in verdict.candidates),
+        costs=cost_table(manifest, verdict),
         groups=fact_groups(manifest, verdict),
         verdict=verdict,
     )
@@ -129,6 +132,8 @@ def _candidate(
         failures=failures.rows,
         failures_left_out=failures.left_out,
         signals=signal_rows(outcomes),
+        refusals=refusal_rows(outcomes),
+        refusals_note=REGION_NOTE,
         flips=flips,
         flips_note=_flips_note(outcomes, bool(flips)),
         invalid_items=invalid_items(outcomes),

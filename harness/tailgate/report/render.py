@@ -46,7 +46,7 @@ def render(view: ReportView, format: Format) -> str:
         "html": _html,
         "md": markdown.render,
         "junit": junit.render,
-        "json": lambda view: json.dump(view.verdict) + "\n",
+        "json": json.render,
     }
     return renderers[format](view)
 

@@ -6,18 +6,24 @@ import json
 from collections.abc import Iterator, Sequence
 
 from tailgate.records import PairedOutcome
+from tailgate.report.refusals import OVER, UNDER
 from tailgate.report.text import one_line
 from tailgate.report.view import SignalRow
 
 
 def signal_rows(outcomes: Sequence[PairedOutcome]) -> tuple[SignalRow, ...]:
-    """One row a cell and signal, in order of the cells; over items on which both sides have the signal."""
+    """One row a cell and signal, in order of the cells; over items on which both sides have the signal.
+
+    A signal with a slash in its name is one of many, such as a rule: it has one row for all cells of its slice. The two
+    refusal rates are left to `tailgate.report.refusals`.
+    """
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for outcome in outcomes:
         if outcome.invalid is None:
             for name, before, after in _shared(outcome):
-                found.setdefault((str(outcome.key), name), []).append((before, after))
-    return tuple(_row(*key, pairs) for key, pairs in sorted(found.items()))
+                where = f"{outcome.slice} (all cells)" if "/" in name else str(outcome.key)
+                found.setdefault((where, name), []).append((before, after))
+    return tuple(_row(*key, pairs) for key, pairs in sorted(found.items()) if key[1] not in (OVER, UNDER))
 
 
 def _shared(outcome: PairedOutcome) -> Iterator[tuple[str, float, float]]:

@@ -156,6 +156,63 @@ class SignalRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CostRow:
+    """What one side costs to serve, and what it loses in its worst cell."""
+
+    name: str
+    files: str
+    memory: str
+    peak: str
+    first_token: str
+    prefill: str
+    decode: str
+    worst: str
+    measured: str  # when
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostPoint:
+    """One mark of the picture: MiB of tensors, points of the worst cell; the baseline has no decision."""
+
+    name: str
+    mib: float
+    delta: float
+    decision: Decision | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostTable:
+    """Cost cards of all sides; `points` are drawn where there is more than one candidate."""
+
+    rows: tuple[CostRow, ...]
+    points: tuple[CostPoint, ...]
+    conditions: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateChange:
+    """How one rate moved: shares of 1 with the bounds of their difference, and the same in words."""
+
+    n: int
+    baseline: float | None  # None: no item
+    candidate: float | None
+    delta: float | None
+    low: float
+    high: float
+    rates: str  # "10.0 % → 13.3 %"
+    text: str  # "+3.3 [−5.0, +12.1]" points
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalRow:
+    """Both refusal rates of one cell, with intervals that hold at once."""
+
+    cell: str
+    over: RateChange
+    under: RateChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateView:
     """Everything that the report says about one candidate."""
 
@@ -173,6 +230,8 @@ class CandidateView:
     failures: tuple[FailureRow, ...]
     failures_left_out: str | None
     signals: tuple[SignalRow, ...]
+    refusals: tuple[RefusalRow, ...]
+    refusals_note: str
     flips: tuple[FlipGroup, ...]
     flips_note: str | None
     invalid_items: str | None
@@ -191,3 +250,4 @@ class ReportView:
     candidates: tuple[CandidateView, ...]
     groups: tuple[FactGroup, ...]
     verdict: RunVerdict
+    costs: CostTable | None = None

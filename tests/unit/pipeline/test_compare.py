@@ -11,8 +11,10 @@ import pytest
 from tailgate import decide, load_run
 from tailgate.errors import ConfigError, IntegrityError, RunFolderError, TailgateError, UsageError
 from tailgate.pipeline import compare as job
+from tailgate.pipeline.history import open_runs
 from tailgate.pipeline.options import CompareOptions
 from tailgate.store.run_folder import read_manifest, read_outcomes
+from tailgate.variants.variant import resolve
 from tailgate_slices import registry
 from tailgate_slices.item import SliceError
 from tests.support import toy
@@ -63,7 +65,7 @@ def compare(monkeypatch, tmp_path, model):
 
     def run(candidate=echo, *, out="run", baseline=echo, interrupt_after=None, specs=None, **options):
         engine = toy.fake_engine(baseline, candidate, interrupt_after)
-        monkeypatch.setattr(job, "choose_engine", lambda name, config: engine)
+        monkeypatch.setattr(job, "choose_engine", lambda *_: engine)
         asked = {"suite": str(tmp_path / "suite.toml"), "out": tmp_path / out, "store": tmp_path / "store"}
         asked |= {"controls": "none", **options}
         if "resume" in asked:
@@ -361,6 +363,19 @@ def test_manifest_says_what_ran(compare, model):
     assert manifest["candidates"][0]["options"] == {"bits": 4, "group": 64, "sym": True}
     assert manifest["versions"]["torch"].startswith("2.13.0")
     assert manifest["controls"] == {"noise_items": 0, "positive_items": 0, "missing": ["controls"]}
+    assert manifest["sandboxes"] == {}
+
+
+def test_run_is_kept_in_the_history(compare, tmp_path, model):
+    first, second = compare(half_broken), compare(half_broken, out="again")
+    with open_runs(tmp_path / "store") as runs:
+        newest = runs.newest(10)
+        cells = runs.cells(newest[0].run)
+    assert newest[0].path in {str(first.path.resolve()), str(second.path.resolve())}
+    assert newest[0].decision == first.verdict.decision
+    assert [(c.stratum, c.delta) for c in cells] == [
+        (c.stratum, c.delta) for c in sorted(second.verdict.candidates[0].cells, key=lambda each: each.stratum)
+    ]
 
 
 def test_time_is_in_the_manifest_and_not_in_the_verdict(compare):
@@ -401,6 +416,16 @@ class Sandboxed(toy.Toy):
         if answer.text == "?":
             raise SliceError("the sandbox went away")
         return dataclasses.replace(super().grade(item, answer), signals={"length": len(answer.text), "odd": math.nan})
+
+
+class Instructed(toy.Toy):
+    """Has a system prompt."""
+
+    uses_system = True
+
+    def item(self, *, stratum, seed, index, tokens):
+        made = super().item(stratum=stratum, seed=seed, index=index, tokens=tokens)
+        return dataclasses.replace(made, system="be brief, ")
 
 
 @pytest.fixture
@@ -448,3 +473,27 @@ def test_what_a_grader_measures_is_kept_as_far_as_it_is_a_number(compare, serve)
     serve("Sandboxed")
     first = read_outcomes(compare().path)[0]
     assert json.loads(first.baseline_signals) == json.loads(first.candidate_signals) == {"length": 6.0}
+
+
+def last_word(prompt):
+    return prompt.rpartition("say ")[2] if "be brief, " in prompt else "no system prompt"
+
+
+def test_system_prompt_reaches_the_model_and_the_outcomes(compare, serve):
+    serve("Instructed")
+    result = compare(last_word, baseline=last_word)
+    assert result.verdict.decision == "pass"
+    assert read_outcomes(result.path)[0].prompt.startswith("[system]\nbe brief, \n\n[user]\nsay ")
+    assert not [note for note in result.manifest["notes"] if "system message" in note]
+
+
+def test_template_without_a_system_message_is_noted_where_it_matters(compare, serve, monkeypatch):
+    def resolve_without(text, device):
+        found = resolve(text, device)
+        return dataclasses.replace(found, tokenizer=dataclasses.replace(found.tokenizer, system_role=False))
+
+    monkeypatch.setattr(job, "resolve", resolve_without)
+    note = "the model's template takes no system message: system prompts stand before the user's message"
+    assert note not in compare(out="plain").manifest["notes"]
+    serve("Instructed")
+    assert note in compare(last_word, baseline=last_word, out="instructed").manifest["notes"]

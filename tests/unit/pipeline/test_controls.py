@@ -51,7 +51,7 @@ def run(monkeypatch, tmp_path, model):
 
     def compare(candidate=echo, *, control=broken, again=echo, out="run", candidates=None, **options):
         engine = toy.fake_engine(echo, candidate, again=again)
-        monkeypatch.setattr(job, "choose_engine", lambda name, config: engine)
+        monkeypatch.setattr(job, "choose_engine", lambda *_: engine)
 
         def positive(baseline):
             if control is None:
