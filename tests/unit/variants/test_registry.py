@@ -30,9 +30,9 @@ def point(name, value="tests.unit.variants.test_registry:EXTRA"):
 
 def test_built_in_methods_are_those_of_the_readme(methods, repo_root):
     readme = (repo_root / "README.md").read_text()
-    floats, bnb, library = {"fp16", "bf16", "fp32"}, {"bnb-int8", "bnb-nf4", "bnb-fp4"}, {"hqq", "quanto-int8", "quanto-int4"}
-    library |= {"torchao-int8", "torchao-int4"}
-    assert set(methods()) == floats | bnb | library | {"rtn", "fp8", "stored", "endpoint"}
+    floats, bnb = {"fp16", "bf16", "fp32"}, {"bnb-int8", "bnb-nf4", "bnb-fp4"}
+    libraries = {"hqq", "quanto-int8", "quanto-int4", "torchao-int8", "torchao-int4"}
+    assert set(methods()) == floats | bnb | libraries | {"rtn", "fp8", "stored", "endpoint"}
     assert all(f"`{name}" in readme for name in methods())
 
 
