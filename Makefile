@@ -1,5 +1,5 @@
 # Everything that must hold before a commit and needs no model.
-.PHONY: check format test quickstart
+.PHONY: check format test quickstart kernels
 
 check:
 	ruff check .
@@ -16,3 +16,7 @@ test:
 
 quickstart:
 	bash scripts/quickstart.sh
+
+# What the kernels take on every architecture; needs no device.
+kernels:
+	python scripts/check_kernels.py --out results/kernels.md
