@@ -82,6 +82,21 @@ def test_verified_answers_are_those_of_decoding(talk, owned_by, baseline):
     assert all(each is not None for each in stats) == (owned_by == "vllm")
 
 
+def test_answer_that_the_server_takes_for_ended_too_early_goes_on(talk):
+    """A character may begin in the prompt and end in the answer; its text then holds what stands before it."""
+
+    def hasty(body, number):
+        choice = body["choices"][0]
+        if len(choice["token_ids"]) > 2:
+            choice.update(token_ids=choice["token_ids"][:2], finish_reason="stop")
+            body["usage"]["completion_tokens"] = 2
+        return body
+
+    requests = [request(word, word, stop=("Z",)) for word in WORDS]
+    found = answers(talk(Manners(owned_by="vllm", misbehave=hasty)), requests)
+    assert found == {each.key: Talker().answer(each) for each in requests}
+
+
 def test_choices_are_scored_where_the_server_looks_at_prompts(talk):
     engine = talk(Manners(owned_by="vllm"))
     context = (*encode("HI"), SPEAKS)

@@ -25,14 +25,17 @@ class Dialect:
     """What a server is known to understand.
 
     `token_ids`: it tells the ids of an answer's tokens. `prompt_ids`: it takes a prompt as token ids. `looks`: it tells
-    how likely the tokens of a prompt are. `greedy`: fields that switch its own sampling off; without any, its settings
-    are not known.
+    how likely the tokens of a prompt are. `ends_as_we_do`: it ends answers at our end-of-text ids and stop strings
+    alone, and tells the tokens of both: where it ends one that is not over it saw a stop string before the answer, in
+    a character that prompt and answer share. `greedy`: fields that switch its own sampling off; without any, its
+    settings are not known.
     """
 
     name: str
     prompt_ids: bool = True
     token_ids: bool = False
     looks: bool = False
+    ends_as_we_do: bool = False
     greedy: Mapping[str, Any] | None = None
 
     def notes(self) -> tuple[str, ...]:
@@ -49,7 +52,7 @@ class Dialect:
         return tuple(found)
 
 
-VLLM = Dialect(name="vllm", token_ids=True, looks=True, greedy=VLLM_GREEDY)
+VLLM = Dialect(name="vllm", token_ids=True, looks=True, ends_as_we_do=True, greedy=VLLM_GREEDY)
 OURS = Dialect(name="tailgate", token_ids=True, greedy={})
 PLAIN = Dialect(name="plain")
 TEXT = Dialect(name="text", prompt_ids=False)

@@ -73,7 +73,7 @@ class EndpointEngine:
             ending=ending,
             near_tie=NEAR_TIE["float32"],
             counters=self.counters,
-            trusts_end=True,
+            trusts_end=not dialect.ends_as_we_do,
             block=NEVER_REMEMBER,
         )
         self._loop = Loop()
