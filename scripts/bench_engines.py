@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_machine import machine, versions
-from bench_prompts import MIX, prompts
+from bench_prompts import MIX, TALKATIVE, prompts
 
 from tailgate.engine.request import Draft, Request, Transcript
 from tailgate.pipeline.engines import choose_engine
@@ -50,7 +50,7 @@ THEIR_CLIENT = (
 def main() -> None:
     """Run both benches."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=32, help="prompts of either bench")
+    parser.add_argument("--requests", type=int, default=16, help="prompts to verify; the server is asked twice as many")
     parser.add_argument("--repeats", type=int, default=3, help="times that each side runs; the median counts")
     parser.add_argument("--out", type=Path, default=Path("results/bench/engines.json"))
     given = parser.parse_args()
@@ -61,7 +61,6 @@ def main() -> None:
             "machine": machine(),
             "versions": versions(sys.executable, PACKAGES),
             "model": f"{BASELINE}, fp32; candidate {CANDIDATE}",
-            "requests": given.requests,
             "repeats": given.repeats,
             "verify": bench.verify(),
             "endpoint": bench.endpoint(),
@@ -78,9 +77,13 @@ class Bench:
         self.folder, self.repeats = folder, repeats
         self.settings = EngineSettings(cache=folder / "plain", session="bench")
         self.variant = resolve(BASELINE, "cpu")
-        self.requests = [
+        self.requests = self._drawn(n, MIX)
+        self.talkative = self._drawn(2 * n, TALKATIVE)
+
+    def _drawn(self, n: int, mix: Sequence[tuple[str, str, int]]) -> list[Request]:
+        return [
             Request(key=each["key"], prompt_ids=tuple(each["ids"]), max_new_tokens=each["budget"])
-            for each in prompts(self.variant.tokenizer, n, MIX)
+            for each in prompts(self.variant.tokenizer, n, mix)
         ]
 
     def verify(self) -> dict[str, Any]:
@@ -101,6 +104,7 @@ class Bench:
             seconds = self._in_turns(sides, engine)
         agree = sum(own[key].tokens == baseline[key].tokens for key in own)
         return {
+            "requests": len(self.requests),
             "prompt_tokens": sum(len(each.prompt_ids) for each in self.requests),
             "answer_tokens": sum(len(each.tokens) for each in own.values()),
             "answers_that_agree": f"{agree} of {len(own)}",
@@ -114,7 +118,9 @@ class Bench:
 
     def endpoint(self) -> dict[str, Any]:
         """Tokens per second through the endpoint engine against vLLM's own benchmark client, on one server."""
-        rows = [{"prompt": self._text(each.prompt_ids), "output_tokens": each.max_new_tokens} for each in self.requests]
+        rows = [
+            {"prompt": self._text(each.prompt_ids), "output_tokens": each.max_new_tokens} for each in self.talkative
+        ]
         data = self.folder / "prompts.jsonl"
         data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         ours: list[dict[str, float]] = []
@@ -129,6 +135,8 @@ class Bench:
                     theirs.clear()
         return {
             "concurrency": CONCURRENCY,
+            "requests": len(self.talkative),
+            "prompt_tokens": sum(len(each.prompt_ids) for each in self.talkative),
             "ours": ours,
             "vllm_bench_serve": theirs,
             "throughput_to_theirs": round(_rate(ours) / _rate(theirs), 3),
@@ -140,7 +148,7 @@ class Bench:
         assert choice.open is not None and choice.facts is not None  # noqa: PT018  # both are what the engine is
         engine = choice.open(served_checkpoint(variant, choice.facts(variant)))
         started = time.perf_counter()
-        found = _by_key(engine.generate(self.requests))
+        found = _by_key(engine.generate(self.talkative))
         seconds = time.perf_counter() - started
         engine.close()  # type: ignore[attr-defined]  # it holds connections
         # The end-of-text token is generated and counted by the server, but is no part of an answer.
@@ -154,7 +162,7 @@ class Bench:
             "--base-url", url.removesuffix("/v1"), "--endpoint", "/v1/completions", "--model", "bench",
             "--tokenizer", str(plain_checkpoint(self.variant, self.settings.cache).folder),
             "--dataset-name", "custom", "--dataset-path", str(data), "--custom-output-len", "-1",
-            "--skip-chat-template", "--num-prompts", str(len(self.requests)), "--disable-shuffle",
+            "--skip-chat-template", "--num-prompts", str(len(self.talkative)), "--disable-shuffle",
             "--max-concurrency", str(CONCURRENCY), "--temperature", "0", "--disable-tqdm",
             "--save-result", "--result-dir", str(out.parent), "--result-filename", out.name,
         ]  # fmt: skip
