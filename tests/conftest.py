@@ -5,12 +5,17 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 PROGRAMS = {"bwrap"}
+
+# Triton reads it when it is imported, and other packages import triton: kernels run interpreted in this process, as
+# Python on CPU tensors. Tests on a device are run by themselves: TRITON_INTERPRET=0 pytest tests/gpu.
+os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 def _missing(name: str) -> str | None:
@@ -58,3 +63,29 @@ def require() -> Callable[[str], None]:
 def repo_root() -> Path:
     """The checkout under test."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def tailgate(monkeypatch, capsys):
+    """Run a command line; returns exit code, stdout and stderr."""
+    from tailgate import cli
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["tailgate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def toy_slice(monkeypatch):
+    """The toy slice is the only one there is."""
+    from tailgate_slices import registry
+
+    monkeypatch.setattr(registry, "BUILT_IN", {"toy": "tests.support.toy:Toy"})
+    registry.get_slice.cache_clear()
+    yield
+    registry.get_slice.cache_clear()

@@ -1,6 +1,6 @@
 """Tests that need a CUDA device; skipped, with the reason, where there is none.
 
-Run them by themselves, ``pytest tests/gpu``: the unit tests of the kernels set TRITON_INTERPRET for their process.
+Run them by themselves, ``TRITON_INTERPRET=0 pytest tests/gpu``: all other tests interpret kernels in their process.
 """
 
 import os
@@ -15,5 +15,5 @@ def device():
     if not torch.cuda.is_available():
         pytest.skip("torch finds no CUDA device")
     if os.environ.get("TRITON_INTERPRET") == "1":
-        pytest.skip("TRITON_INTERPRET is set in this process; run tests/gpu by itself")
+        pytest.skip("kernels are interpreted in this process; run TRITON_INTERPRET=0 pytest tests/gpu")
     return torch.device("cuda")
