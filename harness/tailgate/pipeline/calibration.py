@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from tailgate.device import choose_device
 from tailgate.errors import ConfigError, UsageError
 from tailgate.pipeline.checks import inapplicable_strata
-from tailgate.pipeline.compare import choose_device, default_store
+from tailgate.pipeline.compare import default_store
 from tailgate.pipeline.engines import choose_engine
 from tailgate.pipeline.manifest import describe
 from tailgate.pipeline.options import Observer

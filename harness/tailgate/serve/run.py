@@ -11,7 +11,8 @@ from types import FrameType
 
 import uvicorn
 
-from tailgate.errors import SetupError, UsageError
+from tailgate.device import choose_device
+from tailgate.errors import SetupError
 from tailgate.serve.app import build_app
 from tailgate.serve.candidate_process import Shadowed
 from tailgate.serve.hosting import check_shadow, host, resolve_served
@@ -78,7 +79,7 @@ def server(service: Service, drain_s: float) -> Server:
 
 def build_service(options: ServeOptions) -> Service:
     """Load what is asked for; everything that can be refused without a model is refused before one is loaded."""
-    device = _device(options.device)
+    device = choose_device(options.device)
     variants = resolve_served(options.served, device)
     baseline = next(iter(variants.values()))
     if options.shadow is not None:
@@ -108,16 +109,3 @@ def bind(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         raise SetupError(f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port") from error
-
-
-def _device(asked: str | None) -> str:
-    import torch
-
-    has_cuda = torch.cuda.is_available()
-    if asked is None:
-        return "cuda" if has_cuda else "cpu"
-    if asked.split(":")[0] not in ("cpu", "cuda"):
-        raise UsageError(f"--device {asked}: choose cpu or cuda[:N]")
-    if asked.startswith("cuda") and not has_cuda:
-        raise UsageError(f"--device {asked}: torch sees no CUDA device here; use --device cpu")
-    return asked
