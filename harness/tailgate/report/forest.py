@@ -176,11 +176,10 @@ def _domain(rows: Sequence[ForestRow]) -> list[float]:
     return [low - air, high + air]
 
 
-def _lines(alt: Any, base: Any, rows: Sequence[ForestRow], theme: Theme) -> list[Any]:
-    axis = alt.Axis(
-        title="points gained or lost by the candidate",
-        orient="bottom",
-        tickCount=6,
+def quiet_axis(alt: Any, theme: Theme, title: str, **more: Any) -> Any:
+    """An axis that steps back behind what it measures."""
+    return alt.Axis(
+        title=title,
         gridColor=theme.grid,
         domainColor=theme.grid,
         tickColor=theme.grid,
@@ -189,7 +188,12 @@ def _lines(alt: Any, base: Any, rows: Sequence[ForestRow], theme: Theme) -> list
         labelFontSize=12,
         titleFontSize=12,
         titleFontWeight="normal",
+        **more,
     )
+
+
+def _lines(alt: Any, base: Any, rows: Sequence[ForestRow], theme: Theme) -> list[Any]:
+    axis = quiet_axis(alt, theme, "points gained or lost by the candidate", orient="bottom", tickCount=6)
     scale = alt.Scale(domain=_domain(rows), nice=False)
     color = {"color": alt.Color("color:N", scale=None, legend=None)}
     x = alt.X("delta:Q", scale=scale, axis=axis)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tailgate.report.forest import SHAPES, Theme
+from tailgate.report.forest import SHAPES, Theme, quiet_axis
 from tailgate.report.text import display_width
 from tailgate.report.vega import altair_for, data_uri_of, to_svg
 from tailgate.report.view import CostPoint
@@ -37,9 +37,9 @@ def draw(points: Sequence[CostPoint], theme: Theme) -> str:
     across = alt.Scale(domain=_domain([point.mib for point in points], 0.0), nice=False)
     upwards = {
         "scale": alt.Scale(domain=_domain([point.delta for point in points], 5.0), nice=False),
-        "axis": _axis(alt, theme, "change of the worst cell, points"),
+        "axis": quiet_axis(alt, theme, "change of the worst cell, points", tickCount=5),
     }
-    x = alt.X("mib:Q", scale=across, axis=_axis(alt, theme, "memory of the tensors, MiB"))
+    x = alt.X("mib:Q", scale=across, axis=quiet_axis(alt, theme, "memory of the tensors, MiB", tickCount=5))
     base = alt.Chart(data).encode(x=x, y=alt.Y("delta:Q", **upwards))
     zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=theme.muted, strokeWidth=1.2)
     marks = base.mark_point(size=110, strokeWidth=1.8, opacity=1).encode(
@@ -82,21 +82,6 @@ def _datum(point: CostPoint, theme: Theme) -> dict[str, Any]:
 def _short(name: str) -> str:
     # The method, at the end, tells the variants of a model apart.
     return name if len(name) <= _NAME_CHARS else "…" + name[1 - _NAME_CHARS :]
-
-
-def _axis(alt: Any, theme: Theme, title: str) -> Any:
-    return alt.Axis(
-        title=title,
-        tickCount=5,
-        gridColor=theme.grid,
-        domainColor=theme.grid,
-        tickColor=theme.grid,
-        labelColor=theme.muted,
-        titleColor=theme.muted,
-        labelFontSize=12,
-        titleFontSize=12,
-        titleFontWeight="normal",
-    )
 
 
 def _domain(values: Sequence[float], least: float) -> list[float]:
