@@ -146,3 +146,22 @@ def check_last_stride(name: str, x: torch.Tensor) -> None:
     """
     if x.shape[-1] > 1 and x.stride(-1) != 1:
         raise LaunchError(f"{name} has strides {list(x.stride())}; the last must be 1: pass {name}.contiguous()")
+
+
+def check_factors(
+    x_NI: torch.Tensor, bias_O: torch.Tensor | None, shape: tuple[int, int], *, dtypes: Sequence[torch.dtype]
+) -> None:
+    """Refuse inputs and a bias that do not fit a weight of `shape` (outputs, inputs).
+
+    Raises
+    ------
+    LaunchError
+        A shape, a dtype, a device or a stride does not fit.
+    """
+    n_out, n_in = shape
+    check_shape("x", x_NI, (None, n_in))
+    check_last_stride("x", x_NI)
+    if bias_O is not None:
+        check_tensor("bias", bias_O, device=x_NI.device, dtypes=dtypes)
+        check_shape("bias", bias_O, (n_out,))
+        check_last_stride("bias", bias_O)

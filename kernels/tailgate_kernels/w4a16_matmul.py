@@ -38,8 +38,7 @@ from tailgate_kernels.launch import (
     Specialization,
     Tile,
     architecture,
-    check_last_stride,
-    check_shape,
+    check_factors,
     check_tensor,
     is_interpreted,
 )
@@ -127,12 +126,7 @@ def w4a16_matmul(
     check_tensor("x", x_NI, device=weight.words_WO.device, dtypes=FLOATS)
     weight.check(x_NI.device)
     n_in, n_out = weight.shape
-    check_shape("x", x_NI, (None, n_in))
-    check_last_stride("x", x_NI)
-    if bias_O is not None:
-        check_tensor("bias", bias_O, device=x_NI.device, dtypes=FLOATS)
-        check_shape("bias", bias_O, (n_out,))
-        check_last_stride("bias", bias_O)
+    check_factors(x_NI, bias_O, (n_out, n_in), dtypes=FLOATS)
     shape = tile(phase, x_NI.dtype, architecture(x_NI.device))
     out_NO = x_NI.new_empty((x_NI.shape[0], n_out))
     words, scale = weight.words_WO, weight.scale_GO

@@ -38,8 +38,7 @@ from tailgate_kernels.launch import (
     Specialization,
     Tile,
     architecture,
-    check_last_stride,
-    check_shape,
+    check_factors,
     check_tensor,
     is_interpreted,
 )
@@ -141,12 +140,7 @@ def w8a8_matmul(
     check_tensor("x", x_NI, device=weight.codes_OI.device, dtypes=FLOATS)
     weight.check(x_NI.device)
     n_out, n_in = weight.codes_OI.shape
-    check_shape("x", x_NI, (None, n_in))
-    check_last_stride("x", x_NI)
-    if bias_O is not None:
-        check_tensor("bias", bias_O, device=x_NI.device, dtypes=FLOATS)
-        check_shape("bias", bias_O, (n_out,))
-        check_last_stride("bias", bias_O)
+    check_factors(x_NI, bias_O, (n_out, n_in), dtypes=FLOATS)
     arch, fp8 = architecture(x_NI.device), weight.kind == "fp8"
     shape = tile(phase, arch)
     if fp8 and arch < FIRST_WITH_FP8 and not is_interpreted():
