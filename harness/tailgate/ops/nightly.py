@@ -208,8 +208,16 @@ def _prune(folder: Path, keep_days: int, log: logging.Logger) -> None:
     runs: list[Path] = sorted((folder / RUNS).iterdir())
     for path in runs[:-1]:
         if time.time() - path.stat().st_mtime > keep_days * 86_400:
-            shutil.rmtree(path)
-            log.info("deleted %s: older than %d days", path, keep_days)
+            _delete(path, log)
+
+
+def _delete(path: Path, log: logging.Logger) -> None:
+    """Delete a run; a folder that cannot be deleted costs disk, not the night's verdict."""
+    try:
+        shutil.rmtree(path)
+        log.info("deleted %s: kept long enough", path)
+    except OSError as error:
+        log.error("cannot delete %s: %s", path, error)
 
 
 def describe_night(night: Night) -> dict[str, Any]:

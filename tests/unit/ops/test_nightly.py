@@ -10,9 +10,10 @@ import pytest
 
 from tailgate.errors import ConfigError, SetupError
 from tailgate.ops.nightly import run_nightly
-from tailgate_slices import registry
 from tests.support.tiny import save_tiny
 from tests.support.toy import fake_engine
+
+pytestmark = pytest.mark.usefixtures("toy_slice")
 
 CONFIG = """
 folder = "nights"
@@ -49,14 +50,6 @@ def broken(word):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return save_tiny(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(autouse=True)
-def _toy_slice(monkeypatch):
-    monkeypatch.setattr(registry, "BUILT_IN", {"toy": "tests.support.toy:Toy"})
-    registry.get_slice.cache_clear()
-    yield
-    registry.get_slice.cache_clear()
 
 
 @pytest.fixture
@@ -206,3 +199,16 @@ def test_old_runs_are_deleted_and_the_newest_stays(nightly, tmp_path):
     os.utime(old, (0, 0))
     night = nightly()
     assert runs(tmp_path) == [night.path]
+
+
+def test_old_run_that_cannot_be_deleted_costs_no_verdict(nightly, tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    old = tmp_path / "nights" / "runs" / "20200101T000000Z"
+    old.mkdir(parents=True)
+    (old / "manifest.json").write_text('{"schema_version": 1, "status": "finished"}')
+    os.utime(old, (0, 0))
+    monkeypatch.setattr("tailgate.ops.nightly.shutil.rmtree", refuse)
+    assert nightly().exit_code == 0
+    assert f"cannot delete {old}" in (tmp_path / "nights" / "nightly.log").read_text()
