@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from tailgate import cli
 from tests.support.tiny import Tiny, save_tiny
 
 COMPARE_OPTIONS = {
@@ -16,20 +15,6 @@ COMPARE_OPTIONS = {
     "--traffic", "--unsafe-exec", "--device", "--store", "--resume", "--config", "--json", "--quiet",
     "--help",
 }  # fmt: skip
-
-
-@pytest.fixture
-def tailgate(monkeypatch, capsys):
-    """Run a command line; returns exit code, stdout and stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tailgate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ from tailgate_slices.item import SliceError
 from tests.support import toy
 from tests.support.tiny import Tiny, save_tiny, tiny_model
 
+pytestmark = pytest.mark.usefixtures("toy_slice")
+
 SUITE = """
 name = "toys"
 version = "1"
@@ -48,14 +50,6 @@ def rarely_broken(word):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return str(save_tiny(tmp_path_factory.mktemp("tiny")))
-
-
-@pytest.fixture(autouse=True)
-def _toy_slice(monkeypatch):
-    monkeypatch.setattr(registry, "BUILT_IN", {"toy": "tests.support.toy:Toy"})
-    registry.get_slice.cache_clear()
-    yield
-    registry.get_slice.cache_clear()
 
 
 @pytest.fixture

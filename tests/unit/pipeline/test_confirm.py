@@ -11,7 +11,6 @@ from tailgate.pipeline.options import Silent
 from tailgate.pipeline.pairs import ItemSource
 from tailgate.pipeline.rounds import Stopping
 from tailgate.records import CellKey
-from tailgate_slices import registry
 from tailgate_slices.item import Item
 from tests.unit.gate.factory import cell, outcome, plan_of
 
@@ -25,10 +24,8 @@ def part(**changes):
 
 
 @pytest.fixture
-def asked(monkeypatch):
+def asked(monkeypatch, toy_slice):
     """Items that were asked; a candidate that loses every item of level 2 and no other."""
-    monkeypatch.setattr(registry, "BUILT_IN", {"toy": "tests.support.toy:Toy"})
-    registry.get_slice.cache_clear()
     seen: list[Item] = []
 
     def answer(items, baseline, candidate, progress):
@@ -40,8 +37,7 @@ def asked(monkeypatch):
         ]
 
     monkeypatch.setattr(confirm, "answer_pair", answer)
-    yield seen
-    registry.get_slice.cache_clear()
+    return seen
 
 
 def confirmed(candidate, *parts, **rules):

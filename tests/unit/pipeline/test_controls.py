@@ -9,7 +9,6 @@ from tailgate.pipeline import controls
 from tailgate.pipeline.options import CompareOptions
 from tailgate.pipeline.sides import Side
 from tailgate.variants.variant import resolve
-from tailgate_slices import registry
 from tests.support import toy
 from tests.support.tiny import save_tiny
 
@@ -43,10 +42,8 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path, model):
+def run(monkeypatch, tmp_path, model, toy_slice):
     """Compare the tiny model with a variant; `control` and `again` answer for the controls."""
-    monkeypatch.setattr(registry, "BUILT_IN", {"toy": "tests.support.toy:Toy"})
-    registry.get_slice.cache_clear()
     (tmp_path / "suite.toml").write_text(SUITE)
 
     def compare(candidate=echo, *, control=broken, again=echo, out="run", candidates=None, **options):
@@ -64,8 +61,7 @@ def run(monkeypatch, tmp_path, model):
         chosen = (f"{model}@rtn",) if candidates is None else candidates
         return job.compare_variants(CompareOptions(baseline=model, candidates=chosen, **asked))
 
-    yield compare
-    registry.get_slice.cache_clear()
+    return compare
 
 
 def test_a_good_candidate_passes_where_the_control_is_caught(run):

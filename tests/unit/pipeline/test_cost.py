@@ -12,7 +12,6 @@ from tailgate.pipeline.compare import compare_variants
 from tailgate.pipeline.cost import NOT_MEASURED, ON_CPU, ON_GPU, THIS_RUN, Meter, Probe, measure_rates, probes_for
 from tailgate.pipeline.options import CompareOptions
 from tailgate.variants.variant import resolve
-from tailgate_slices import registry
 from tests.support.tiny import save_tiny
 
 SUITE = """
@@ -34,9 +33,7 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path, model):
-    monkeypatch.setattr(registry, "BUILT_IN", {"toy": "tests.support.toy:Toy"})
-    registry.get_slice.cache_clear()
+def run(monkeypatch, tmp_path, model, toy_slice):
     (tmp_path / "suite.toml").write_text(SUITE)
     candidates = (f"{model}@rtn:bits=4,group=32",)
 
@@ -47,8 +44,7 @@ def run(monkeypatch, tmp_path, model):
             CompareOptions(baseline=model, candidates=candidates, out=tmp_path / out, store=store, **asked)
         )
 
-    yield compare
-    registry.get_slice.cache_clear()
+    return compare
 
 
 class Clocked:

@@ -10,9 +10,10 @@ from tailgate.pipeline import compare as job
 from tailgate.pipeline.options import CompareOptions
 from tailgate.store.run_folder import read_outcomes
 from tailgate.variants.variant import resolve
-from tailgate_slices import registry
 from tests.support.talker import Manners, serving
 from tests.support.tiny import Tiny, save_tiny, tiny_tokenizer
+
+pytestmark = pytest.mark.usefixtures("toy_slice")
 
 SUITE = 'name = "toys"\nversion = "1"\nseed = 7\ngate = "quick"\n' + (
     '[[slices]]\nname = "toy"\ngate_by = "level"\nstrata = ["level=1", "level=2"]\n'
@@ -35,14 +36,6 @@ def tokenizer(tmp_path_factory):
     for path in folder.glob("*.safetensors"):
         path.unlink()
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _toy_slice(monkeypatch):
-    monkeypatch.setattr(registry, "BUILT_IN", {"toy": "tests.support.toy:Toy"})
-    registry.get_slice.cache_clear()
-    yield
-    registry.get_slice.cache_clear()
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from tailgate.report.facts import fact_groups
 from tailgate.store.run_folder import read_manifest
 from tailgate.variants.load import can_donate, load
 from tailgate.variants.variant import resolve
-from tailgate_slices import registry
 from tests.support.tiny import save_tiny
 
 SUITE = """
@@ -48,9 +47,7 @@ def test_weights_are_shared_and_the_fingerprint_is_not(model):
 
 
 @pytest.fixture
-def compare(monkeypatch, tmp_path, model):
-    monkeypatch.setattr(registry, "BUILT_IN", {"toy": "tests.support.toy:Toy"})
-    registry.get_slice.cache_clear()
+def compare(monkeypatch, tmp_path, model, toy_slice):
     (tmp_path / "suite.toml").write_text(SUITE)
 
     def run(*candidates, **options):
@@ -58,8 +55,7 @@ def compare(monkeypatch, tmp_path, model):
         asked |= {"controls": "none", "max_items": 20, **options}
         return job.compare_variants(CompareOptions(baseline=model, candidates=candidates, **asked))
 
-    yield run
-    registry.get_slice.cache_clear()
+    return run
 
 
 def test_a_run_says_how_keys_and_values_were_stored(compare, model):

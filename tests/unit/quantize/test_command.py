@@ -1,11 +1,9 @@
 """`tailgate quantize` on the command line."""
 
 import json
-import sys
 
 import pytest
 
-from tailgate import cli
 from tailgate.quantize.methods import METHODS
 from tests.support.tiny import save_tiny
 
@@ -13,20 +11,6 @@ OPTIONS = {
     "--method", "--out", "--calibration", "--samples", "--length", "--seed", "--revision", "--python", "--json",
     "--help",
 }  # fmt: skip
-
-
-@pytest.fixture
-def tailgate(monkeypatch, capsys):
-    """Run a command line; returns exit code, stdout and stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tailgate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture(scope="module")

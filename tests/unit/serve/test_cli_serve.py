@@ -12,7 +12,6 @@ from contextlib import closing
 import httpx2
 import pytest
 
-from tailgate import cli
 from tailgate.store.shadow import ShadowStore
 from tests.support.tiny import Tiny, save_tiny
 from tests.unit.report.test_shadow import PAIR, row
@@ -21,20 +20,6 @@ OPTIONS = {
     "--name", "--host", "--port", "--device", "--api-key-file", "--max-requests", "--max-tokens", "--max-body",
     "--drain", "--shadow", "--shadow-dir", "--shadow-rate", "--shadow-keep", "--help",
 }  # fmt: skip
-
-
-@pytest.fixture
-def tailgate(monkeypatch, capsys):
-    """Run a command line; returns exit code, stdout and stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tailgate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 def test_options_of_serve_are_frozen(tailgate):
