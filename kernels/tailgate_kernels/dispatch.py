@@ -5,15 +5,23 @@ Nothing falls back: where kernels cannot run, `select` raises, and what computed
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 
 from tailgate_kernels import reference_attention, reference_matmul, reference_stats
 from tailgate_kernels.attention_batch import Batch, Heads, Plan, StoredKV, make_plan
-from tailgate_kernels.launch import LaunchError, MissingTritonError, architecture, is_interpreted, require_triton
+from tailgate_kernels.launch import (
+    FIRST_WITH_FP8,
+    LaunchError,
+    MissingTritonError,
+    architecture,
+    is_interpreted,
+    require_triton,
+)
 from tailgate_kernels.packed4 import PackedWeight4
 from tailgate_kernels.reference_attention import Attended, Look
 from tailgate_kernels.stats_request import Head, RowStats, Wanted
@@ -31,6 +39,7 @@ class Choice:
     name: Name
     version: str
     target: str
+    has_fp8: bool = True  # whether 8-bit floats can be multiplied
 
     def record(self) -> dict[str, str]:
         """The choice for a manifest."""
@@ -64,6 +73,17 @@ class Kernels(Protocol):
         """``round(x) @ W.T + bias`` with 8-bit codes on both sides."""
 
 
+PackedProduct = Callable[[torch.Tensor, Phase], torch.Tensor]
+
+
+@runtime_checkable
+class PackedLayer(Protocol):
+    """A module that computes a product of weights it stores as codes, and knows how kernels read them."""
+
+    def product(self, kernels: Kernels) -> PackedProduct | None:
+        """Its product, x [..., I] to [..., O], by kernels; None: none of them reads its codes."""
+
+
 def select(name: str, device: torch.device | str) -> Kernels:
     """The operations by what computes them, for one device.
 
@@ -87,8 +107,10 @@ def select(name: str, device: torch.device | str) -> Kernels:
             f"TRITON_INTERPRET is set and kernels are asked for on '{at}'; unset it, or take the cpu"
         )
     arch = architecture(at)
-    target = "interpreter" if is_interpreted() else f"sm_{arch}"
-    return _Triton(Choice(name="triton", version=triton.__version__, target=target), at)
+    if is_interpreted():
+        return _Triton(Choice(name="triton", version=triton.__version__, target="interpreter"), at)
+    choice = Choice(name="triton", version=triton.__version__, target=f"sm_{arch}", has_fp8=arch >= FIRST_WITH_FP8)
+    return _Triton(choice, at)
 
 
 class _Triton:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 INTERPRETED = 80  # architecture whose tiles the interpreter runs
+FIRST_WITH_FP8 = 89  # architecture whose tensor cores multiply 8-bit floats
 FLOATS = (torch.float16, torch.bfloat16, torch.float32)
 TRITON_NAMES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32"}
 # Of every launch: a product and a sum are rounded apart, as torch rounds them, so that decoded values are its values.

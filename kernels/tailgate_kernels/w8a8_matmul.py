@@ -30,6 +30,7 @@ import triton.language as tl
 
 from tailgate_kernels.arithmetic import narrow, narrow_to_fp8, nearest
 from tailgate_kernels.launch import (
+    FIRST_WITH_FP8,
     FLOATS,
     OPTIONS,
     SMALLEST_DOT,
@@ -46,7 +47,6 @@ from tailgate_kernels.weight8 import Weight8
 
 Phase = Literal["decode", "prefill"]
 PHASES: tuple[Phase, ...] = ("decode", "prefill")
-FIRST_WITH_FP8 = 89
 PROMOTED = tl.constexpr(64)  # inputs that a tensor core sums by itself: at 0 triton multiplies halves instead
 ROUNDED_AT_ONCE = 1024  # inputs a step while a row is rounded
 

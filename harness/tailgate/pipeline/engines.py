@@ -38,8 +38,10 @@ def choose_engine(name: str, config: Any, settings: EngineSettings | None = None
         from tailgate.pipeline.vllm_sides import vllm_choice
 
         return vllm_choice(settings)
-    if settings.options:
-        raise UsageError(f"--engine-option {settings.options[0][0]}: the engine {name} takes none; only vllm does")
+    strange = [key for key, _ in settings.options if name != "native" or key != "kernels"]
+    if strange:
+        takes = "kernels=torch|triton|reference" if name == "native" else "none"
+        raise UsageError(f"--engine-option {strange[0]}: the engine {name} takes {takes}; vllm takes its own")
     if name == "endpoint":
         from tailgate.pipeline.endpoint_sides import endpoint_choice
 
@@ -49,7 +51,7 @@ def choose_engine(name: str, config: Any, settings: EngineSettings | None = None
 
         reason = refusal(config)
         if reason is None:
-            return _native_engine()
+            return _native_engine(settings)
         note = f"engine: reference instead of native, which does not serve '{config.model_type}': {reason}"
         return replace(_reference_engine(), note=note)
     if name == "reference":
@@ -59,15 +61,22 @@ def choose_engine(name: str, config: Any, settings: EngineSettings | None = None
     raise UsageError(f"unknown engine '{name}'; known engines: {', '.join(engine_names())}")
 
 
-def _native_engine() -> EngineChoice:
+def _native_engine(settings: EngineSettings) -> EngineChoice:
+    from tailgate.engine.native import backend
     from tailgate.engine.native.engine import NativeEngine, NativeLimits
     from tailgate.engine.scheduler import StepLimits
 
-    limits = NativeLimits(step=StepLimits(tokens=384, rows=24), reverse=True, share_prefixes=False, draft=False)
+    chosen = backend.resolve(dict(settings.options).get("kernels", backend.AUTO), settings.device)
+    by = backend.record(chosen, settings.device)
+    built_by = "" if chosen == "torch" else f"+{chosen}-{by['version']}-{by['target']}"
+    limits = NativeLimits(
+        step=StepLimits(tokens=384, rows=24), reverse=True, share_prefixes=False, draft=False, kernels=chosen
+    )
     return EngineChoice(
         name="native",
-        version=_with_transformers(NativeEngine.version),
-        build=NativeEngine,
+        version=_with_transformers(NativeEngine.version + built_by),
+        computed_by=by,
+        build=partial(NativeEngine, limits=NativeLimits(kernels=chosen)),
         rated=True,
         kv=frozenset({"int8", "fp8", "int4"}),
         build_other=partial(NativeEngine, limits=limits),

@@ -149,8 +149,10 @@ def _costs(sides: Mapping[str, Side]) -> dict[str, Any]:
     }
 
 
-def _engine(side: Side) -> dict[str, str]:
-    return {"name": side.engine_choice.name, "version": side.engine_choice.version}
+def _engine(side: Side) -> dict[str, Any]:
+    choice = side.engine_choice
+    by = {} if choice.computed_by is None else {"computed_by": dict(choice.computed_by)}
+    return {"name": choice.name, "version": choice.version, **by}
 
 
 def describe(side: Side) -> dict[str, Any]:

@@ -47,6 +47,7 @@ class EngineChoice:
     facts_last: bool = True  # whether `facts` hold as long as the files do; those of a server do not
     context: Callable[[Variant], int | None] | None = None  # what it serves of a variant's context; None: all of it
     settings: EngineSettings | None = None  # what it was chosen with
+    computed_by: Mapping[str, str] | None = None  # kernels, their version and target; None: the engine's own affair
     rated: bool = False  # whether its speed is a property of the variant here, and not of a server or a test
     where: str = ""  # other machines or processes that do its work; empty: this process
 

@@ -47,7 +47,7 @@ def test_a_layer_with_a_hook_is_left_alone():
 
 def test_the_model_is_as_before_after_a_pass_that_failed():
     class Failing:
-        tokens = 1
+        tokens, spans = 1, ()
 
         @property
         def ids_N(self):

@@ -4,7 +4,8 @@ Plain attention (grouped queries, windows, sinks) is computed in pieces: the tok
 each run of its past; pieces of one query are merged by their log-sum-exps. A run that several sequences read is
 visited once, with the queries of all of them. A few new tokens of a sequence that lies in one run take one call: where
 many sequences decode, the time goes into the number of calls. Windows that cut through a span, soft-capped logits and
-devices without the fused operator take the path that spells the softmax out.
+devices without the fused operator take the path that spells the softmax out. Kernels, where they were chosen, compute
+all of it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from typing import Any, cast
 import torch
 
 from tailgate.engine.blocks import Run
+from tailgate.engine.native.kernel_attention import attend
 from tailgate.engine.native.packing import Pack, PackedSpan
 from tailgate.errors import SetupError
+from tailgate_kernels.dispatch import Kernels
+from tailgate_kernels.reference_attention import Look
 
 # Shape legend: Q query heads, H key-value heads, G queries per key-value head, N packed tokens, n tokens of a piece,
 # m key-values looked at, D head size.
@@ -70,6 +74,7 @@ def packed_attention(
     softcap: float | None = None,
     s_aux: torch.Tensor | None = None,
     tailgate_pack: Pack | None = None,
+    tailgate_kernels: Kernels | None = None,
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention of packed tokens; query [1, Q, N, D], key and value [1, H, N, D]; returns [1, N, Q, D].
@@ -89,7 +94,10 @@ def packed_attention(
     # A token sees its own pass as later passes will: where the store rounds, chunks and batches change nothing.
     k_HND, v_HND = tailgate_pack.store.write(layer, k_HND, v_HND, tailgate_pack.slots_N)
     layer_io = _Layer(pack=tailgate_pack, layer=layer, q_QND=q_QND, k_HND=k_HND, v_HND=v_HND, scale=scale)
-    if softcap is None and _is_fused(layer_io):
+    if tailgate_kernels is not None:
+        look = Look(scale=scale, window=sliding_window, softcap=softcap)
+        out_QND = attend(tailgate_kernels, tailgate_pack, layer, q_QND, look, s_aux)
+    elif softcap is None and _is_fused(layer_io):
         out_QND = _in_pieces(layer_io, sliding_window, s_aux)
     else:
         out_QND = _spelled_out(layer_io, tailgate_pack.spans, sliding_window, softcap, s_aux)

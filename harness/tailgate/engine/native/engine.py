@@ -13,6 +13,8 @@ from tailgate.engine.blocks import BlockPool
 from tailgate.engine.distribution import TopTokens
 from tailgate.engine.drafts import BREAK, Drafter, Text
 from tailgate.engine.finish import Ending, is_out_of_memory, with_tops
+from tailgate.engine.native import backend
+from tailgate.engine.native.backend import Backend
 from tailgate.engine.native.borrowed import BorrowedModel
 from tailgate.engine.native.fit import probe
 from tailgate.engine.native.head import Head, Wanted
@@ -46,7 +48,8 @@ YIELD_AT = 16  # finished answers handed over at once: what a kill can lose
 class NativeLimits:
     """Bounds of the engine; None: sized from the memory that is free.
 
-    `reverse` begins with the shortest requests: another order and other batches, for a noise floor.
+    `reverse` begins with the shortest requests: another order and other batches, for a noise floor. `kernels`: what
+    computes: torch's own operators, or `tailgate_kernels` by triton or by their oracles.
     """
 
     step: StepLimits = field(default_factory=StepLimits)
@@ -56,6 +59,7 @@ class NativeLimits:
     keep_distributions: bool = True
     draft: bool = True
     reverse: bool = False
+    kernels: Backend = "torch"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -94,8 +98,9 @@ class NativeEngine:
         self.model = model
         self.limits = limits or NativeLimits()
         self.counters = Counters()
-        self._model = BorrowedModel(model.module)
-        self._head = Head(model.module)
+        kernels = backend.kernels(self.limits.kernels, model.device)
+        self._model = BorrowedModel(model.module, kernels)
+        self._head = Head(model.module, kernels)
         self._ending = Ending(decode=model.decode, eos_token_ids=frozenset(model.eos_token_ids))
         found = probe(self._model, self._head, model.device, model.kv)
         self.near_tie = max(NEAR_TIE.get(model.module.dtype, NEAR_TIE[torch.float32]), 2 * found.noise)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from tailgate.engine.native.borrowed import BorrowedModel
-from tailgate.engine.native.head import Head
+from tailgate.engine.native.head import Head, Wanted
 from tailgate.engine.native.kv_store import KVStore
 from tailgate.engine.native.packing import pack
 from tailgate.engine.sequence import LiveSequence, Span, Stage
@@ -22,6 +23,8 @@ PROBE_LENGTHS = (37, 22)
 PROBE_CUT = 30
 NOISE_FACTOR = 4  # how much farther than the model's own noise packed logits may lie
 BLOCK = 16
+# Relative size of the last bits that another order of summation changes.
+LAST_BITS = {torch.float32: 2.0**-20, torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
 # Largest relative difference of logits between two orders of summation, seen far below this on every served model.
 TOLERANCE = {torch.float32: 1e-3, torch.float16: 3e-2, torch.bfloat16: 1e-1}
 
@@ -78,8 +81,10 @@ def probe(model: BorrowedModel, head: Head, device: str, kv: str = "") -> Probe:
     """Compare packed with plain forward passes on two short sequences.
 
     The first sequence is computed in two chunks beside the second: packing, positions, the store and the head all
-    take part. Plain passes over a beginning and over the whole show how much the model's own arithmetic depends on
-    what shares a pass (much, where a method rounds activations); the packed logits may differ by little more. Where
+    take part. Plain passes over a beginning and over the whole, and over embeddings whose last bits were changed, show
+    how much the model's own arithmetic depends on what shares a pass and on the order of sums (much, where a method
+    rounds activations: a value between two codes goes to one or the other); the packed logits may differ by little
+    more, and the look at predictions may name another token only where its logit lies as close. Where
     keys and values are to be stored as codes (`kv`), the sequences are then computed so, in two chunks and whole.
 
     Raises
@@ -96,8 +101,13 @@ def probe(model: BorrowedModel, head: Head, device: str, kv: str = "") -> Probe:
         _distance(_plain(module, prompts[0][:cut], device), plain[0][:cut])
         for cut in (PROBE_LENGTHS[0] - PROBE_CUT, PROBE_CUT)
     )
-    for ours, theirs in zip(packed.logits, plain, strict=True):
+    with _shaken(module):
+        noise = max(
+            noise, *(_distance(_plain(module, each, device), told) for each, told in zip(prompts, plain, strict=True))
+        )
+    for ours, best, theirs in zip(packed.logits, packed.best, plain, strict=True):
         _check_close(ours, theirs, noise, module)
+        _check_best(best, theirs, noise, module)
     if not kv:
         return Probe(bytes_per_token=packed.bytes_per_token, noise=noise)
     chunked, whole = (_packed(model, head, device, prompts, cut=cut, kv=kv) for cut in (PROBE_CUT, PROBE_LENGTHS[0]))
@@ -108,6 +118,7 @@ def probe(model: BorrowedModel, head: Head, device: str, kv: str = "") -> Probe:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Packed:
     logits: tuple[torch.Tensor, ...]  # [N, V] of each sequence
+    best: tuple[torch.Tensor, ...]  # [N] likeliest tokens of each sequence, as the look at predictions finds them
     bytes_per_token: int
 
 
@@ -121,13 +132,40 @@ def _packed(
     steps = [[_span(first, 0, cut), _span(second, 0, PROBE_LENGTHS[1])]]
     if cut < PROBE_LENGTHS[0]:
         steps.append([_span(first, cut, PROBE_LENGTHS[0])])
-    together, *rest = [head.logits(model.forward(pack(step, store, BLOCK, device))) for step in steps]
-    return _Packed(logits=(torch.cat([together[:cut], *rest]), together[cut:]), bytes_per_token=store.bytes_per_token)
+    hidden = [model.forward(pack(step, store, BLOCK, device)) for step in steps]
+    together, *rest = [head.logits(each) for each in hidden]
+    both, *later = [_best(head, each) for each in hidden]
+    return _Packed(
+        logits=(torch.cat([together[:cut], *rest]), together[cut:]),
+        best=(torch.cat([both[:cut], *later]), both[cut:]),
+        bytes_per_token=store.bytes_per_token,
+    )
+
+
+def _best(head: Head, hidden_NE: torch.Tensor) -> torch.Tensor:
+    rows = head.rows(hidden_NE, [Wanted(packed=place) for place in range(hidden_NE.shape[0])])
+    return torch.tensor([row.best for row in rows], device=hidden_NE.device)
 
 
 def _plain(module: Any, prompt: Sequence[int], device: str) -> torch.Tensor:
     logits_NV: torch.Tensor = module(input_ids=torch.tensor([prompt], device=device), use_cache=False).logits[0].float()
     return logits_NV
+
+
+@contextmanager
+def _shaken(module: Any) -> Iterator[None]:
+    """Embeddings with every other entry moved by its last bits."""
+
+    def shake(_: torch.nn.Module, __: object, found: torch.Tensor) -> torch.Tensor:
+        moved = found.clone()
+        moved[..., ::2] *= 1 + LAST_BITS.get(found.dtype, LAST_BITS[torch.float32])
+        return moved
+
+    handle = module.get_input_embeddings().register_forward_hook(shake)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _distance(first_NV: torch.Tensor, second_NV: torch.Tensor) -> float:
@@ -144,11 +182,19 @@ def _span(sequence: LiveSequence, start: int, stop: int) -> Span:
     return Span(sequence=sequence, start=start, tokens=tuple(sequence.tokens[start:stop]), first_row=0)
 
 
+def _check_best(best_N: torch.Tensor, plain_NV: torch.Tensor, noise: float, module: Any) -> None:
+    chosen_N = plain_NV.gather(1, best_N[:, None])[:, 0]
+    _check_difference(_distance(chosen_N, plain_NV.amax(dim=-1)), plain_NV, noise, module)
+
+
 def _check_close(ours_NV: torch.Tensor, plain_NV: torch.Tensor, noise: float, module: Any) -> None:
+    _check_difference(_distance(ours_NV, plain_NV), plain_NV, noise, module)
+
+
+def _check_difference(difference: float, plain_NV: torch.Tensor, noise: float, module: Any) -> None:
     finite = plain_NV[plain_NV.isfinite()]
     scale = float(finite.abs().max()) if finite.numel() else 1.0
     bound = max(TOLERANCE.get(module.dtype, TOLERANCE[torch.float32]) * scale, NOISE_FACTOR * noise)
-    difference = _distance(ours_NV, plain_NV)
     if not difference <= bound:
         raise SetupError(
             f"the native engine does not reproduce '{module.config.model_type}' (logits differ by {difference:.2g}, "

@@ -11,7 +11,10 @@ import torch
 
 from tailgate.engine.distribution import TOP_K, TopTokens, kl_floor
 from tailgate.engine.native.few_rows import MOST_ROWS, Product, few_rows_product, is_plain_linear
+from tailgate.engine.native.kernel_head import look
 from tailgate.engine.sequence import Row
+from tailgate_kernels.dispatch import Kernels
+from tailgate_kernels.stats_request import Head as HeadForm
 
 # Shape legend: R rows of logits, E hidden size, V vocabulary, K kept tokens.
 
@@ -29,9 +32,15 @@ class Wanted:
 
 
 class Head:
-    """The model's LM head with what the architecture does to its logits."""
+    """The model's LM head with what the architecture does to its logits.
 
-    def __init__(self, module: Any) -> None:
+    Parameters
+    ----------
+    kernels : what looks at predictions; None: torch's own operators. A head whose weights are stored as codes is looked
+        at by torch.
+    """
+
+    def __init__(self, module: Any, kernels: Kernels | None = None) -> None:
         config = module.config.get_text_config()
         self._project = module.get_output_embeddings()
         self._few_rows: Product | None = None
@@ -40,6 +49,7 @@ class Head:
         self._softcap = getattr(config, "final_logit_softcapping", None)
         self._divide_by = getattr(config, "logits_scaling", None)
         self._multiply_by = getattr(config, "logit_scale", None)
+        self._kernels = kernels if type(self._project) is torch.nn.Linear else None
 
     def logits(self, hidden_RE: torch.Tensor) -> torch.Tensor:
         """Logits as the model itself computes them, in fp32; [R, V]."""
@@ -56,11 +66,24 @@ class Head:
 
     def rows(self, hidden_NE: torch.Tensor, wanted: Sequence[Wanted]) -> list[Row]:
         """What the model predicts at the wanted positions."""
+        if self._kernels is not None and wanted:
+            return look(self._kernels, self._form(), hidden_NE, wanted)
         found: list[Row] = []
         for part in _parts(wanted, self._rows_at_once()):
             hidden_RE = hidden_NE[torch.tensor([each.packed for each in part], device=hidden_NE.device)]
             found.extend(_look(self.logits(hidden_RE), part))
         return found
+
+    def _form(self) -> HeadForm:
+        weight_VE = self._project.weight
+        return HeadForm(
+            weight_VE=weight_VE,
+            bias_V=self._project.bias,
+            multiply=self._multiply_by or 1.0,
+            divide=self._divide_by or 1.0,
+            softcap=self._softcap,
+            rounded=weight_VE.dtype != torch.float32,
+        )
 
     def _rows_at_once(self) -> int:
         return max(1, LOGITS_BYTES // (4 * int(self._project.out_features)))

@@ -22,7 +22,7 @@ class KVStore:
     """
 
     def __init__(self, slots: int, kv: str = "") -> None:
-        self.slots = slots
+        self.slots, self.kv = slots, kv
         self._codec = CODECS[kv]
         self._layers: dict[int, tuple[Parts, Parts]] = {}  # slabs [H, S, *] of keys and of values
         self._dtype = torch.float32  # of what is written
@@ -42,6 +42,10 @@ class KVStore:
 
     def _slabs(self, parts: Parts) -> Parts:
         return tuple(part.new_empty((part.shape[0], self.slots, part.shape[2])) for part in parts)
+
+    def parts(self, layer: int) -> tuple[Parts, Parts]:
+        """What is kept of all keys and all values of a layer, [H, S, *] each: written slots hold something."""
+        return self._layers[layer]
 
     def read(self, layer: int, run: Run) -> tuple[torch.Tensor, torch.Tensor]:
         """Keys and values of a run, [H, m, D] each; not copied where they are stored as computed."""

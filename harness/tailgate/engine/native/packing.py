@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 
 from tailgate.engine.blocks import Run, runs
 from tailgate.engine.native.kv_store import KVStore
 from tailgate.engine.sequence import Span
+
+if TYPE_CHECKING:
+    from tailgate_kernels.attention_batch import Heads, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,9 @@ class Pack:
     ids_N: torch.Tensor
     positions_N: torch.Tensor
     slots_N: torch.Tensor
+    block: int  # tokens of a block of the store
     pieces: dict[int | None, object] = field(default_factory=dict)  # the attention's plan by window, made once
+    plans: dict[Heads, Plan] = field(default_factory=dict)  # that of the kernels, by what a layer computes with
 
     @property
     def tokens(self) -> int:
@@ -71,5 +77,18 @@ def pack(spans: Sequence[Span], store: KVStore, block_size: int, device: str) ->
         positions.extend(range(span.start, end))
         for run in runs(table, block_size, span.start, end):
             slots.extend(range(run.slot, run.slot + run.tokens))
-    ids_N, positions_N, slots_N = (torch.tensor(each, device=device) for each in (ids, positions, slots))
-    return Pack(store=store, spans=tuple(placed), ids_N=ids_N, positions_N=positions_N, slots_N=slots_N)
+    ids_N, positions_N, slots_N = _staged([ids, positions, slots], device)
+    return Pack(
+        store=store,
+        spans=tuple(placed),
+        ids_N=ids_N,
+        positions_N=positions_N,
+        slots_N=slots_N,
+        block=block_size,
+    )
+
+
+def _staged(rows: list[list[int]], device: str) -> torch.Tensor:
+    """Rows of numbers on the device, in one copy that the host does not wait for."""
+    on_gpu = device.startswith("cuda")
+    return torch.tensor(rows, pin_memory=on_gpu).to(device, non_blocking=on_gpu)

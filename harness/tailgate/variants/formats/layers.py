@@ -8,6 +8,10 @@ from typing import cast
 import torch
 from torch.nn.functional import linear
 
+from tailgate_kernels import packed4, weight8
+from tailgate_kernels.dispatch import Kernels, PackedProduct, Phase
+from tailgate_kernels.launch import LaunchError
+from tailgate_kernels.packed4 import PackedWeight4
 from tailgate_kernels.reference import (
     Float8Weight,
     InputGrid,
@@ -18,6 +22,7 @@ from tailgate_kernels.reference import (
     int8_gemm,
     quantize_input,
 )
+from tailgate_kernels.weight8 import Weight8
 
 # Shape legend: I input features, O output features, G groups of inputs, P and Q blocks, W words of packed codes.
 
@@ -79,6 +84,24 @@ class PackedLinear(_HasInputGrid):
             return fp8_gemm(x, grid, weight, bias_O)
         return int8_gemm(x, grid, weight, bias_O)
 
+    def product(self, kernels: Kernels) -> PackedProduct | None:
+        """The same product by kernels; None where they read no such codes or round no such input.
+
+        Codes are shared with the layer, except where its groups are mixed: those are sorted once, into a copy.
+        """
+        weight = _for_kernels(self.stored, self.input_grid, kernels)
+        if weight is None:
+            return None
+        multiply = kernels.w4a16_matmul if isinstance(weight, PackedWeight4) else kernels.w8a8_matmul
+        bias_O = cast("torch.Tensor | None", self.bias)
+
+        def product(x: torch.Tensor, phase: Phase) -> torch.Tensor:
+            x_NI = x.reshape(-1, x.shape[-1]).contiguous()
+            y_NO: torch.Tensor = multiply(x_NI, weight, bias_O, phase=phase)  # type: ignore[arg-type]  # as chosen
+            return y_NO.view(*x.shape[:-1], -1)
+
+        return product
+
     def extra_repr(self) -> str:
         """Sizes and width, as `print(model)` shows them."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bits={self._bits}"
@@ -98,3 +121,20 @@ class RoundedLinear(_HasInputGrid):
         grid = self.input_grid
         assert grid is not None, "held since the layer was made"
         return linear(quantize_input(x, grid).to(x.dtype), self.weight, self.bias)
+
+
+def _for_kernels(weight: Weight, grid: InputGrid | None, kernels: Kernels) -> PackedWeight4 | Weight8 | None:
+    """A weight in the layout of the kernel that computes what the layer computes."""
+    try:
+        if grid is None:
+            return packed4.from_integers(weight) if isinstance(weight, IntegerWeight) else None
+        if not _by_token(grid, weight) or (isinstance(weight, Float8Weight) and not kernels.choice.has_fp8):
+            return None
+        return weight8.from_integers(weight) if isinstance(weight, IntegerWeight) else weight8.from_float8(weight)
+    except LaunchError:
+        return None
+
+
+def _by_token(grid: InputGrid, weight: Weight) -> bool:
+    """Whether an input is rounded a row at a time, symmetrically, to codes of the kind that the weight has."""
+    return grid == InputGrid(kind="fp8" if isinstance(weight, Float8Weight) else "int8", scope="token")
