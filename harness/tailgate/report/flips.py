@@ -29,7 +29,7 @@ class FailureTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Divergence:
+class Divergence:
     """Character offsets at which the two answers part; None where they are the same text."""
 
     baseline: int | None
@@ -87,7 +87,7 @@ def _is_loss(outcome: PairedOutcome) -> bool:
 
 
 def _flip(outcome: PairedOutcome) -> Flip:
-    parting = _divergence(outcome)
+    parting = divergence(outcome)
     return Flip(
         kind="loss" if _is_loss(outcome) else "win",
         item_id=one_line(outcome.item_id, 120),
@@ -109,18 +109,19 @@ def _failure(outcome: PairedOutcome) -> str | None:
     return f"{'candidate' if _is_loss(outcome) else 'baseline'} failed: {one_line(mode, 80)}"
 
 
-def _divergence(outcome: PairedOutcome) -> _Divergence:
+def divergence(outcome: PairedOutcome) -> Divergence:
+    """Where the two answers of an item part, and the same in words."""
     baseline, candidate = outcome.baseline_divergence_char, outcome.candidate_divergence_char
     if outcome.divergence_token is not None and baseline is not None and candidate is not None:
         label = f"the answers agree for {count(outcome.divergence_token, 'token')}, then part"
-        return _Divergence(baseline=baseline, candidate=candidate, label=label)
+        return Divergence(baseline=baseline, candidate=candidate, label=label)
     if not outcome.baseline_text and not outcome.candidate_text:
-        return _Divergence(baseline=None, candidate=None, label="no text recorded, or both answers empty")
+        return Divergence(baseline=None, candidate=None, label="no text recorded, or both answers empty")
     if outcome.baseline_text == outcome.candidate_text:
-        return _Divergence(baseline=None, candidate=None, label="the same text, graded differently")
+        return Divergence(baseline=None, candidate=None, label="the same text, graded differently")
     same = _common_length(outcome.baseline_text, outcome.candidate_text)
     label = f"the answers agree for {count(same, 'character')}, then part (no token offsets recorded)"
-    return _Divergence(baseline=same, candidate=same, label=label)
+    return Divergence(baseline=same, candidate=same, label=label)
 
 
 def _common_length(left: str, right: str) -> int:
@@ -128,20 +129,21 @@ def _common_length(left: str, right: str) -> int:
     return next((index for index in range(shorter) if left[index] != right[index]), shorter)
 
 
-def snippet(text: str, start: int | None) -> Snippet:
+def snippet(text: str, start: int | None, *, same: int = _SAME, mark: int = _MARK, rest: int = _REST) -> Snippet:
     """Cut an answer at character `start`, where it leaves the other one; None marks nothing.
 
-    The marked piece is the first word or sign from `start` on, and at most 40 characters of it.
+    The marked piece is the first word or sign from `start` on, and at most `mark` characters of it; before it stand at
+    most `same` characters, behind it at most `rest`.
     """
     if start is None:
-        return Snippet(same=head(text, _SAME + _REST), mark="", rest="")
+        return Snippet(same=head(text, same + rest), mark="", rest="")
     start = min(max(start, 0), len(text))
-    piece = _FIRST_PIECE.match(text, start, min(len(text), start + _MARK))
+    piece = _FIRST_PIECE.match(text, start, min(len(text), start + mark))
     end = piece.end() if piece else start
     return Snippet(
-        same=tail(text[:start], _SAME),
+        same=tail(text[:start], same),
         mark=visible(text[start:end]) or _END_OF_ANSWER,
-        rest=head(text[end:], _REST),
+        rest=head(text[end:], rest),
     )
 
 

@@ -11,6 +11,9 @@ from tailgate.report.cells import bounds_note, cell_row, confidence, contrast, f
 from tailgate.report.costs import cost_table
 from tailgate.report.facts import fact_groups, noise_floor, notices, section
 from tailgate.report.flips import failure_table, flip_groups, invalid_items
+from tailgate.report.heatmaps import heat_maps
+from tailgate.report.items import item_block
+from tailgate.report.proxies import proxies
 from tailgate.report.refusals import REGION_NOTE, refusal_rows
 from tailgate.report.signals import signal_rows
 from tailgate.report.text import count, one_line
@@ -53,6 +56,7 @@ def build_view(verdict: RunVerdict, manifest: Mapping[str, Any], outcomes: Seque
         noise_floor=noise_floor(verdict),
         candidates=tuple(_candidate(each, by_candidate[each.candidate], calibration) for each in verdict.candidates),
         costs=cost_table(manifest, verdict),
+        items=item_block(outcomes, _cell_names(verdict)) if outcomes else None,
         groups=fact_groups(manifest, verdict),
         verdict=verdict,
     )
@@ -137,7 +141,13 @@ def _candidate(
         flips=flips,
         flips_note=_flips_note(outcomes, bool(flips)),
         invalid_items=invalid_items(outcomes),
+        heat_maps=heat_maps(outcomes),
+        proxies=proxies(cells, outcomes),
     )
+
+
+def _cell_names(verdict: RunVerdict) -> list[str]:
+    return [str(cell.key) for candidate in verdict.candidates for cell in worst_first(candidate.cells)]
 
 
 def _own_reasons(candidate: CandidateVerdict) -> tuple[str, ...]:

@@ -133,6 +133,15 @@ class FlipGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemBlock:
+    """All items of a run for a page. `block`: base64 of gzipped JSON; `left_out`: what is not in it, in words."""
+
+    block: str
+    shown: int
+    left_out: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRow:
     """How often an answer of one cell failed in one way, on each side."""
 
@@ -213,6 +222,49 @@ class RefusalRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heat:
+    """One square: the mean change in points, how many items, and its shade: ``lost-3`` to ``gained-3``, even, none."""
+
+    text: str
+    n: str
+    shade: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatMap:
+    """Changes of one slice along two axes; `rows` follow `down`, their squares `across`."""
+
+    slice: str
+    title: str
+    down: tuple[str, ...]
+    across: tuple[str, ...]
+    rows: tuple[tuple[Heat, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyRow:
+    """What distributions say of one cell, beside its change: divergence in nats a token, agreement of top tokens."""
+
+    cell: str
+    decision: CellDecision
+    n: str
+    delta: str
+    kl: str
+    agreement: str
+    log_prob: str
+    calm_but_broken: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxies:
+    """Proxies of all cells, in the order of the report, and how far they rank cells as losses do."""
+
+    rows: tuple[ProxyRow, ...]
+    correlation: str
+    warning: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateView:
     """Everything that the report says about one candidate."""
 
@@ -235,6 +287,8 @@ class CandidateView:
     flips: tuple[FlipGroup, ...]
     flips_note: str | None
     invalid_items: str | None
+    heat_maps: tuple[HeatMap, ...] = ()
+    proxies: Proxies | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,3 +305,4 @@ class ReportView:
     groups: tuple[FactGroup, ...]
     verdict: RunVerdict
     costs: CostTable | None = None
+    items: ItemBlock | None = None

@@ -77,7 +77,83 @@ def test_browser_draws_cost_beside_loss(desktop):
 def test_browser_shows_hostile_text_as_text(desktop):
     text = desktop.execute_script("return document.body.textContent")
     assert '<script>alert("x")</script>&⟨U+001B⟩[31mred⟨U+202E⟩evil' in text
-    assert desktop.execute_script("return document.scripts.length") == 0
+    own = "return [...document.scripts].map(each => each.type)"
+    assert desktop.execute_script(own) == ["application/octet-stream", ""]
+
+
+def open_items(browser, report_file, **filters):
+    """The page at a link into its items, once they are shown."""
+    from urllib.parse import urlencode
+
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    browser.get("about:blank")  # a change of the fragment alone would load nothing
+    browser.get(f"{report_file.as_uri()}#browse&{urlencode(filters)}")
+    status = "return document.querySelector('#browse [role=status]').textContent"
+    WebDriverWait(browser, 30).until(lambda page: "items" in page.execute_script(status))
+    return browser.execute_script(status)
+
+
+def text_of_items(browser):
+    return browser.execute_script("return document.querySelector('#browse .list').textContent")
+
+
+def test_items_unpack_when_they_are_asked_for(desktop):
+    assert desktop.execute_script("return document.querySelector('#browse .list').childElementCount") == 0
+    desktop.execute_script("document.querySelector('#browse').open = true")
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    shown = "return document.querySelector('#browse .list').childElementCount"
+    WebDriverWait(desktop, 30).until(lambda page: page.execute_script(shown) == 25)
+
+
+def test_a_link_filters_items(browser, report_file):
+    lost = [each for each in tail_run().outcomes if each.candidate_score < each.baseline_score]
+    here = [each for each in lost if str(each.key) == "long_context/len=4096"]
+    assert open_items(browser, report_file, change="lost") == f"1 to 25 of {len(lost)} items"
+    assert open_items(browser, report_file, change="lost", cell="long_context/len=4096", page=2).endswith(
+        f"of {len(here)} items"
+    )
+    assert open_items(browser, report_file, failed="wrong_script") == "1 to 1 of 1 items"
+    assert open_items(browser, report_file, find="the BALL in the field") == "1 to 1 of 1 items"
+    assert browser.get_log("browser") == []
+
+
+def test_filters_turn_into_a_link(browser, report_file):
+    open_items(browser, report_file)
+    choose = """
+        const select = document.querySelector('[data-filter=change]');
+        select.value = 'gained';
+        select.dispatchEvent(new Event('change'));
+        document.querySelectorAll('.turn')[1].click();
+        return location.hash"""
+    assert browser.execute_script(choose) == "#browse&change=gained&page=2"
+
+
+def test_a_link_to_one_item_opens_it_side_by_side(browser, report_file):
+    item = next(each for each in tail_run().outcomes if each.candidate_failure == "wrong_script")
+    open_items(browser, report_file, candidate=INT4, item=item.item_id)
+    marks = "return [...document.querySelectorAll('#browse mark')].map(each => each.textContent)"
+    assert browser.execute_script(marks) == [" mpira", " the"]
+    assert item.prompt in text_of_items(browser)
+
+
+def test_items_show_hostile_text_as_text(browser, report_file):
+    hostile = next(each for each in tail_run().outcomes if "<script>" in each.candidate_text)
+    open_items(browser, report_file, item=hostile.item_id, cell=str(hostile.key))
+    assert '<script>alert("x")</script>&⟨U+001B⟩[31mred⟨U+202E⟩evil' in text_of_items(browser)
+    assert browser.execute_script("return document.querySelectorAll('#browse script').length") == 0
+    assert browser.get_log("browser") == []
+
+
+def test_an_item_can_be_opened_with_the_keyboard(browser, report_file):
+    from selenium.webdriver.common.keys import Keys
+
+    open_items(browser, report_file, change="lost")
+    browser.execute_script("document.querySelector('#browse .list summary').focus()")
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    assert browser.execute_script("return document.querySelector('#browse .list details').open")
+    assert "expected" in text_of_items(browser)
 
 
 def test_browser_phone_has_no_sideways_scroll(phone):
