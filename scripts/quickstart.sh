@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From a fresh checkout to a verdict: compare the embedded model with its nf4 and 3-bit variants.
-# Exits 0 whenever a verdict was produced, and prints the verdict's own code.
+# quickstart.sh [RUN_FOLDER [OPTIONS OF COMPARE]]. Exits 0 whenever a verdict was produced, and prints the verdict's own code.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -16,12 +16,14 @@ fi
 install bnb,report
 
 out=${1:-results/runs/quickstart-$(date -u +%Y%m%dT%H%M%SZ)}
+options=("${@:2}")
 if [ -e "$out/verdict.json" ]; then
   echo "$out holds an earlier verdict; give another folder" >&2
   exit 2
 fi
 code=0
-"$venv/bin/tailgate" compare smollm2 smollm2@bnb-nf4 smollm2@rtn:bits=3,group=64 --suite quick --out "$out" || code=$?
+"$venv/bin/tailgate" compare smollm2 smollm2@bnb-nf4 smollm2@rtn:bits=3,group=64 --suite quick --out "$out" \
+  "${options[@]}" || code=$?
 if [ ! -f "$out/verdict.json" ]; then
   echo "no verdict was produced (exit code $code)" >&2
   exit "$code"

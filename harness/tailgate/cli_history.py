@@ -67,6 +67,24 @@ def trend(
 
 
 @history_app.command()
+def html(
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("history.html"),
+    limit: Limit = 90,
+    store: StoreDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw every cell through the runs, into one file."""
+    from tailgate.pipeline import history
+    from tailgate.report import trends
+    from tailgate.store.files import write_text
+
+    with history.open_runs(_store(store)) as runs:
+        page = history.trend_page(runs, limit)
+    write_text(out, trends.render(page))
+    _show({"file": str(out), "runs": page.runs, "lines": len(page.lines)}, [str(out)], as_json=as_json)
+
+
+@history_app.command()
 def compare(first: RunName, second: RunName, store: StoreDir = None, as_json: AsJson = False) -> None:
     """Hold two runs against each other."""
     from tailgate.pipeline import history

@@ -285,7 +285,7 @@ def test_quickstart_prints_a_verdict_and_its_code(workspace, repo_root, int8_and
     }
     out = workspace / "quickstart"
     done = subprocess.run(
-        ["bash", "scripts/quickstart.sh", str(out)],
+        ["bash", "scripts/quickstart.sh", str(out), "--max-items", "12"],
         cwd=repo_root, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -223,3 +223,16 @@ def test_gate_log_decides_and_names_what_does_not_pair(tailgate, tmp_path):
     code, out, err = tailgate("gate-log", tmp_path / "base.jsonl", tmp_path / "cand.jsonl")
     assert (code, out) == (4, "")
     assert err == "tailgate: item '89' is missing from the candidate's log; log every item on both sides\n"
+
+
+def test_history_is_drawn_into_a_file_and_an_empty_one_is_refused(tailgate, tmp_path):
+    from tailgate.store.transcripts import Store
+    from tests.unit.pipeline.test_history import keep
+
+    store = Store(tmp_path / "store")
+    drawing = ("history", "html", "--store", tmp_path / "store", "--out", tmp_path / "history.html")
+    assert tailgate(*drawing)[0] == 2
+    keep(store.runs, 1)
+    store.close()
+    assert tailgate(*drawing)[0] == 0
+    assert "code/task=write-2" in (tmp_path / "history.html").read_text()

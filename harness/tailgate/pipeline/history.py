@@ -8,15 +8,18 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tailgate.errors import UsageError
 from tailgate.pipeline.manifest import Frozen, utc_now
-from tailgate.records import CandidateVerdict, RunVerdict
+from tailgate.records import CandidateVerdict, CellDecision, RunVerdict
+from tailgate.report import text
+from tailgate.report.trends import TrendLine, TrendPage, TrendPoint, worst_last
 from tailgate.store.runs import Blessed, RunCell, RunRecord, Runs
 from tailgate.store.transcripts import Store
 from tailgate_slices.registry import get_slice
 
+INCOMPARABLE = frozenset({"baseline", "slice version"})  # no line is drawn across a change of these
 NAME_LENGTH = 12  # of a run; a prefix that is unique will do
 
 
@@ -134,6 +137,48 @@ def trend(runs: Runs, name: str, limit: int) -> dict[str, list[Point]]:
             line = points.setdefault(cell.candidate, [])
             line.append(Point(run=run, cell=cell, breaks=_breaks(line[-1], run, cell) if line else ()))
     return points
+
+
+def trend_page(runs: Runs, limit: int) -> TrendPage:
+    """Every cell through the last `limit` runs, the worst of the last run first.
+
+    Raises
+    ------
+    UsageError
+        The store has no run.
+    """
+    lines = [
+        TrendLine(
+            cell=text.one_line(name),
+            candidate=text.one_line(candidate),
+            margin=100 * points[-1].cell.margin,
+            points=tuple(_trend_point(point) for point in points),
+        )
+        for name in runs.cell_names()
+        for candidate, points in trend(runs, name, limit).items()
+    ]
+    if not lines:
+        raise UsageError("no run of this store has asked a cell; run tailgate compare first")
+    return TrendPage(runs=len(runs.newest(limit)), lines=worst_last(lines))
+
+
+def _trend_point(point: Point) -> TrendPoint:
+    run, cell = point.run, point.cell
+    noise = 100 * (run.noise_discordant or 0) / run.noise_items if run.noise_items else None
+    delta = None if cell.delta is None else 100 * cell.delta
+    return TrendPoint(
+        when=run.created_utc,
+        run=run.run,
+        decision=cast(CellDecision, cell.verdict),
+        n=cell.n,
+        delta=delta,
+        low=100 * cell.low,
+        high=100 * cell.high,
+        noise=noise,
+        breaks=bool(INCOMPARABLE.intersection(point.breaks)),
+        changed=point.breaks,
+        text=f"{text.points(cell.delta)} [{text.points(cell.low)}, {text.points(cell.high)}]",
+    )
 
 
 def _breaks(before: Point, run: RunRecord, cell: RunCell) -> tuple[str, ...]:

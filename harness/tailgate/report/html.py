@@ -10,10 +10,10 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from html import escape
-from importlib import resources
 
-from tailgate.errors import MissingPackageError, SetupError
+from tailgate.errors import SetupError
 from tailgate.report import forest, heatmaps, scatter
+from tailgate.report.page import asset, fill
 from tailgate.report.view import MARKS, CandidateView, ReportView
 
 
@@ -47,28 +47,17 @@ def render(view: ReportView) -> str:
     MissingPackageError
         Jinja2 is not installed.
     """
-    try:
-        import jinja2
-    except ImportError as error:
-        raise MissingPackageError("the HTML report needs jinja2; run: pip install 'jinja2>=3.1.6'") from error
-    folder = resources.files("tailgate.report") / "templates"
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
-    style = (folder / "report.css").read_text(encoding="utf-8")
-    script = (folder / "items.js").read_text(encoding="utf-8")
-    page = template.render(
+    script = asset("items.js")
+    return fill(
+        "report.html.j2",
         view=view,
         plots=[plot(candidate) for candidate in view.candidates],
         scatter=scatter_plot(view),
         marks=MARKS,
-        style=style,
         fewest=heatmaps.FEWEST,
         script=script,
         script_sha256=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
     )
-    return page + "\n"
 
 
 def frame(view: ReportView, height_px: int = 900) -> str:

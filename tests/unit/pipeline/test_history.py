@@ -150,3 +150,21 @@ def test_mistyped_store_is_refused_not_made(tmp_path):
     with pytest.raises(UsageError, match="no store"), history.open_runs(tmp_path / "typo"):
         pass
     assert not (tmp_path / "typo").exists()
+
+
+def test_page_of_trends_has_a_line_for_every_cell_and_breaks_it_where_the_baseline_changed(runs):
+    keep(runs, 1)
+    keep(runs, 2, run={"baseline_fingerprint": "f2"})
+    keep(runs, 3, run={"baseline_fingerprint": "f2", "gate_sha256": "h"})
+    page = history.trend_page(runs, 100)
+    [line] = page.lines
+    assert (page.runs, line.cell, line.candidate, line.margin) == (3, CELL, "llama@rtn", 10.0)
+    assert [(point.breaks, point.changed) for point in line.points] == [
+        (False, ()), (True, ("baseline",)), (False, ("gate",)),
+    ]  # fmt: skip
+    assert line.points[0].noise == pytest.approx(100 / 64)
+
+
+def test_page_of_a_store_without_runs_is_refused(runs):
+    with pytest.raises(UsageError, match="run tailgate compare first"):
+        history.trend_page(runs, 100)
