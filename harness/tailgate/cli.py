@@ -287,11 +287,9 @@ def report(
 ) -> None:
     """Write the reports of a finished run again, or of what shadow mode saw."""
     from tailgate.pipeline.decide import decide
+    from tailgate.pipeline.reports import write_reports
     from tailgate.report.json import dump
-    from tailgate.report.model import build_view
-    from tailgate.report.render import FORMATS, file_name, render
-    from tailgate.store.files import write_text
-    from tailgate.store.run_folder import read_manifest, read_outcomes
+    from tailgate.report.render import FORMATS
     from tailgate.store.shadow import holds_shadow
 
     asked = [name.strip() for name in formats.split(",") if name.strip()]
@@ -301,14 +299,29 @@ def report(
     if holds_shadow(run_dir):
         report_shadow(run_dir, asked, as_json=as_json)
         return
-    verdict = decide(run_dir)
     if as_json:
-        print(dump(verdict))
+        print(dump(decide(run_dir)))
         return
-    view = build_view(verdict, read_manifest(run_dir), read_outcomes(run_dir))
-    for form in wanted:
-        write_text(run_dir / file_name(form), render(view, form))
-        print(run_dir / file_name(form))
+    for file in write_reports(run_dir, wanted):
+        print(file)
+
+
+@app.command()
+def erase(
+    subject: Annotated[str, typer.Option(help="Id of whose texts are to go.")],
+    run: Annotated[
+        list[Path] | None, typer.Option(help="A run folder that the store does not know; repeat it.")
+    ] = None,
+    shadow_dir: Annotated[list[Path] | None, typer.Option(help="Folder of a shadow store; repeat it.")] = None,
+    store: Annotated[Path | None, typer.Option(help="Folder of stored answers.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase what is kept of one subject, and print a receipt; anonymous outcomes stay."""
+    from tailgate.ops.erase import erase as erase_subject
+    from tailgate.pipeline.compare import default_store
+
+    receipt = erase_subject(subject, store or default_store(), run or (), shadow_dir or ())
+    print(json.dumps(receipt.to_dict(), indent=2, ensure_ascii=False) if as_json else "\n".join(receipt.lines()))
 
 
 @app.command()

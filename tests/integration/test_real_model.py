@@ -17,6 +17,7 @@ from tests.conftest import require_tool
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 INT8, INT2 = "smollm2@bnb-int8", "smollm2@rtn:bits=2,group=64"
+FEW = ("--max-items", 64)  # as many as a control asks, half of what the suite may
 TAILGATE = [sys.executable, "-c", "from tailgate.cli import main; main()"]
 
 
@@ -45,7 +46,7 @@ def compare(workspace, name, *arguments, store="store"):
 
 @pytest.fixture(scope="session")
 def int8_and_int2(workspace):
-    return compare(workspace, "first", "smollm2", INT8, INT2)
+    return compare(workspace, "first", "smollm2", INT8, INT2, *FEW)
 
 
 def answers(run):
@@ -82,14 +83,14 @@ def test_controls_of_the_quick_suite_catch_two_bits_and_find_no_noise(int8_and_i
 
 
 def test_same_comparison_again_makes_no_forward_pass_and_the_same_verdict(workspace, int8_and_int2):
-    compare(workspace, "again", "smollm2", INT8, INT2)
+    compare(workspace, "again", "smollm2", INT8, INT2, *FEW)
     counters = read_manifest(workspace / "again")["counters"]
     assert all(side["forwards"] == 0 and side["generated"] == 0 for side in counters.values())
     assert (workspace / "again/verdict.json").read_bytes() == (workspace / "first/verdict.json").read_bytes()
 
 
 def test_model_against_itself_runs_both_sides_and_never_regresses(workspace, int8_and_int2):
-    code, verdict = compare(workspace, "itself", "smollm2", "smollm2")
+    code, verdict = compare(workspace, "itself", "smollm2", "smollm2", *FEW)
     assert code in (0, 3)
     assert all(cell["verdict"] != "regression" for cell in verdict["candidates"][0]["cells"])
     assert read_manifest(workspace / "itself")["counters"]["smollm2"]["generated"] > 0
@@ -118,7 +119,7 @@ def kill_after(asked, seconds):
 
 
 def test_run_killed_at_five_random_points_resumes_to_the_same_outcomes(workspace):
-    asked = ["smollm2", INT2, "--max-items", 20, "--controls", "none"]
+    asked = ["smollm2", INT2, "--max-items", 12, "--controls", "none"]
     started = time.monotonic()
     compare(workspace, "whole", *asked, store="whole-store")
     whole_s = time.monotonic() - started
@@ -214,7 +215,7 @@ def test_reference_answers_do_not_depend_on_the_batch(workspace):
 
 
 def test_native_and_reference_engine_give_the_same_outcomes(workspace):
-    asked = ["smollm2", "smollm2@rtn:bits=4,group=64", "--max-items", 12, "--fixed-n", "--controls", "none"]
+    asked = ["smollm2", "smollm2@rtn:bits=4,group=64", "--max-items", 8, "--fixed-n", "--controls", "none"]
     compare(workspace, "native", *asked, "--engine", "native", store="native-store")
     compare(workspace, "reference", *asked, "--engine", "reference", store="reference-store")
     assert answers(workspace / "native") == answers(workspace / "reference")

@@ -24,6 +24,7 @@ class Request:
     max_new_tokens: int
     stop: tuple[str, ...] = ()
     messages: tuple[tuple[str, str], ...] = ()  # role and content of the turns it was made of, for chat servers
+    subject: str = ""  # whose prompt it is; answers are kept with it, so that they can be erased
 
     @property
     def longest(self) -> int:

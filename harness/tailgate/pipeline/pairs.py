@@ -83,6 +83,7 @@ def _fitting(items: Sequence[Item], sides: Sequence[Side]) -> list[Request]:
             max_new_tokens=item.max_new_tokens,
             stop=item.stop,
             messages=_turns(sides, item),
+            subject=str(item.attributes.get("subject_id", "")),
         )
         for item in items
     ]

@@ -173,6 +173,7 @@ class Side:
         address = self.address
         keys = {r.key: self._store_key(r) for r in requests}
         stored = self.store.find(set(keys.values()))
+        self.store.own((keys[r.key], r.subject) for r in requests if r.subject)
         known = sum(key in stored for key in keys.values())
         self.cached += known
         progress(known)

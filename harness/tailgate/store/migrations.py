@@ -93,6 +93,13 @@ MIGRATIONS: tuple[str, ...] = (
         reason TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE owners (
+        subject TEXT NOT NULL,
+        key TEXT NOT NULL,
+        PRIMARY KEY (subject, key)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 

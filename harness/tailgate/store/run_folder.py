@@ -72,14 +72,25 @@ class RunFolder:
 
     def write_outcomes(self, outcomes: Sequence[PairedOutcome], name: str = OUTCOMES) -> None:
         """Write outcomes.parquet, one row per item and candidate, or the outcomes of a control."""
-        import pyarrow.parquet as pq
-
-        table = outcomes_to_table(outcomes)
-        write_atomically(self.path / name, lambda path: pq.write_table(table, path, compression="zstd"))
+        write_outcomes(self.path, outcomes, name)
 
     def write_text(self, name: str, text: str) -> None:
         """Write one of the reports."""
         write_text(self.path / name, text)
+
+
+def write_outcomes(path: Path, outcomes: Sequence[PairedOutcome], name: str = OUTCOMES) -> None:
+    """Write the paired outcomes of a run folder, or those of a control.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written or the disk is full.
+    """
+    import pyarrow.parquet as pq
+
+    table = outcomes_to_table(outcomes)
+    write_atomically(path / name, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 
 def _is_empty(path: Path) -> bool:

@@ -87,6 +87,10 @@ class Runs:
         """The last runs, newest first."""
         return self._read(RunRecord, "runs", "ORDER BY created_utc DESC, run LIMIT ?", (limit,))
 
+    def all(self) -> list[RunRecord]:
+        """All runs, oldest first."""
+        return self._read(RunRecord, "runs", "ORDER BY created_utc, run", ())
+
     def find(self, name: str) -> RunRecord:
         """The run whose name begins so.
 

@@ -14,7 +14,7 @@ from typing import Self
 
 from tailgate.errors import OutputError, RunFolderError
 from tailgate.store.migrations import migrate
-from tailgate.store.transaction import Transaction
+from tailgate.store.transaction import Transaction, compact
 
 FILE_NAME = "shadow.sqlite"
 MIGRATIONS: tuple[str, ...] = (
@@ -187,6 +187,10 @@ class ShadowStore:
         """Delete the rows of a subject; returns their number."""
         with Transaction(self._connection):
             return self._connection.execute("DELETE FROM verified WHERE subject = ?", (subject,)).rowcount
+
+    def compact(self) -> None:
+        """Let what was forgotten leave the files."""
+        compact(self._connection)
 
     def close(self) -> None:
         """Close the database."""

@@ -5,6 +5,12 @@ from __future__ import annotations
 import sqlite3
 
 
+def compact(connection: sqlite3.Connection) -> None:
+    """Let what was deleted leave the database file and its log: free pages and all."""
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 class Transaction:
     """`BEGIN IMMEDIATE` ... `COMMIT`, rolled back on any exception."""
 

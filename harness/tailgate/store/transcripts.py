@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -17,7 +18,7 @@ from tailgate.records import FinishReason
 from tailgate.store.history import History
 from tailgate.store.migrations import migrate
 from tailgate.store.runs import Runs
-from tailgate.store.transaction import Transaction
+from tailgate.store.transaction import Transaction, compact
 
 FILE_NAME = "tailgate.sqlite"
 LOOKUP_ROWS = 500
@@ -123,16 +124,49 @@ class Store:
             (row.key, address.side, address.fingerprint, _pack(row.tokens), row.text, row.finish_reason) for row in rows
         ]
         extras = [(row.key, row.tops, row.stats) for row in rows if row.tops or row.stats]
-        try:
+        with self._writing(), Transaction(self._connection):
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO transcripts (key, side, fingerprint, tokens, text, finish_reason)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                values,
+            )
+            self._connection.executemany("INSERT OR IGNORE INTO token_rows (key, tops, stats) VALUES (?, ?, ?)", extras)
+
+    def own(self, owners: Iterable[tuple[str, str]]) -> None:
+        """Remember whose prompts answers belong to, as (key, subject); answers may follow.
+
+        Raises
+        ------
+        OutputError
+            The database cannot be written.
+        """
+        if not (rows := [(subject, key) for key, subject in owners]):
+            return
+        with self._writing(), Transaction(self._connection):
+            self._connection.executemany("INSERT OR IGNORE INTO owners (subject, key) VALUES (?, ?)", rows)
+
+    def forget(self, subject: str) -> int:
+        """Delete every answer to a subject's prompts, from the files too; returns how many there were.
+
+        Raises
+        ------
+        OutputError
+            The database cannot be written.
+        """
+        keys = "SELECT key FROM owners WHERE subject = ?"
+        with self._writing():
+            self._connection.execute("PRAGMA secure_delete = ON")
             with Transaction(self._connection):
-                self._connection.executemany(
-                    "INSERT OR IGNORE INTO transcripts (key, side, fingerprint, tokens, text, finish_reason)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    values,
-                )
-                self._connection.executemany(
-                    "INSERT OR IGNORE INTO token_rows (key, tops, stats) VALUES (?, ?, ?)", extras
-                )
+                self._connection.execute(f"DELETE FROM token_rows WHERE key IN ({keys})", (subject,))  # noqa: S608  # ours
+                gone = self._connection.execute(f"DELETE FROM transcripts WHERE key IN ({keys})", (subject,))  # noqa: S608
+                self._connection.execute("DELETE FROM owners WHERE subject = ?", (subject,))
+            compact(self._connection)
+        return gone.rowcount
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.Error as error:
             raise OutputError(
                 f"cannot write to the store {self.folder}: {error}; what was stored before is kept"

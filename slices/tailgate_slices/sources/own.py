@@ -20,7 +20,7 @@ from tailgate_slices.sources.rows import Data, Row, read_data
 
 COLUMNS = (
     *("prompt", "id", "reference", "references", "grader", "pattern", "schema"),
-    *("stratum", "cluster", "max_new_tokens", "stop"),
+    *("stratum", "cluster", "max_new_tokens", "stop", "subject", "source"),
 )
 GRADERS = ("exact", "contains", "regex", "number", "json_schema", "none")
 MAX_NEW_TOKENS = 256
@@ -48,7 +48,8 @@ class OwnPrompts(FiniteSlice):
 
     Columns: ``prompt`` (required), ``id``, ``reference`` or ``references``, ``grader`` (exact, contains, regex, number,
     json_schema, none; exact where there is a reference and none where there is not), ``pattern``, ``schema``,
-    ``stratum``, ``cluster``, ``max_new_tokens``, ``stop``. In CSV, references and stop are one text or a JSON list,
+    ``stratum``, ``cluster``, ``max_new_tokens``, ``stop``, ``subject`` (whose prompt it is: `tailgate erase` finds it
+    by this id) and ``source``. In CSV, references and stop are one text or a JSON list,
     and an empty cell is no value.
 
     Raises
@@ -148,8 +149,14 @@ def _question(row: Row, path: Path) -> Question:
         max_new_tokens=_budget(fields, where),
         stop=_texts(fields, "stop", where),
         cluster=_text(fields, "cluster", where) or None,
-        attributes={"grader": _grader(fields, where)},
+        attributes={"grader": _grader(fields, where), **_origin(fields, where)},
     )
+
+
+def _origin(fields: Mapping[str, Any], where: str) -> dict[str, str]:
+    """Whose prompt it is and where it came from, as far as the row says."""
+    found = {"subject_id": _text(fields, "subject", where), "source": _text(fields, "source", where)}
+    return {name: value for name, value in found.items() if value}
 
 
 def _identifier(fields: Mapping[str, Any], row: Row, where: str) -> str:
