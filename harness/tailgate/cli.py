@@ -307,6 +307,23 @@ def report(
 
 
 @app.command()
+def export(
+    run_dir: RunDir,
+    to: Annotated[Literal["lm-eval", "model-card", "mlflow", "wandb"], typer.Option(help="The tool to write for.")],
+    out: Annotated[Path | None, typer.Option(help="Folder to write to (default: exports/ in the run folder).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a finished run in the form of another tool; nothing is sent."""
+    from tailgate.api import load_run
+    from tailgate.interop.export import Exported
+    from tailgate.interop.export import export as write_export
+
+    run = load_run(run_dir)
+    files = write_export(Exported(verdict=run.verdict, manifest=run.manifest, out=out or run_dir / "exports"), to)
+    print(json.dumps([str(file) for file in files], indent=2) if as_json else "\n".join(map(str, files)))
+
+
+@app.command()
 def erase(
     subject: Annotated[str, typer.Option(help="Id of whose texts are to go.")],
     run: Annotated[
