@@ -67,7 +67,8 @@ def repo_root() -> Path:
 
 @pytest.fixture
 def tailgate(monkeypatch, capsys):
-    """Run a command line; returns exit code, stdout and stderr."""
+    """Run a command line outside any CI job; returns exit code, stdout and stderr."""
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     from tailgate import cli
 
     def run(*arguments):

@@ -202,7 +202,17 @@ def _run(options: CompareOptions, *, as_json: bool, quiet: bool) -> int:
     else:
         print("\n".join(summary_lines(build_view(result.verdict, result.manifest, read_outcomes(result.path)))))
     print(f"report: {result.path / 'report.html'}", file=sys.stderr)
+    _tell_job(result.verdict, (result.path / "report.md").read_text(encoding="utf-8"))
     return result.verdict.exit_code
+
+
+def _tell_job(verdict: RunVerdict, summary: str) -> None:
+    """Where this is a step of a GitHub job: its summary, and annotations on stderr, where a verdict in JSON is not."""
+    from tailgate.report import github
+
+    if github.is_job(os.environ):
+        github.add_summary(os.environ, summary)
+        print("\n".join(github.annotate(verdict)), file=sys.stderr)
 
 
 @app.command()
@@ -222,6 +232,7 @@ def gate(
         waived = waive(verdict, waivers)
         verdict = waived.verdict
         print("\n".join(waived.lines), file=sys.stderr)
+        _tell_job(verdict, "\n".join(["", "**Waivers**", "", *(f"- {line}" for line in waived.lines)]))
     print(dump(verdict) if as_json else "\n".join(verdict_lines(verdict)))
     return verdict.exit_code
 
