@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TypeVar
 
 from tailgate.errors import SetupError
-from tailgate.report import forest, heatmaps, scatter
+from tailgate.report import forest, heatmaps, paths, scatter
 from tailgate.report.page import asset, fill
 from tailgate.report.view import MARKS, CandidateView, ReportView
 
@@ -29,8 +31,8 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scatter:
-    """The picture of cost and loss for two themes, or why there is none; empty where there is nothing to compare."""
+class Picture:
+    """A picture for two themes, or why there is none; empty where there is nothing to draw."""
 
     light: str = ""
     dark: str = ""
@@ -52,7 +54,8 @@ def render(view: ReportView) -> str:
         "report.html.j2",
         view=view,
         plots=[plot(candidate) for candidate in view.candidates],
-        scatter=scatter_plot(view),
+        scatter=picture(view.costs.points if view.costs else (), scatter.data_uri),
+        paths=[picture(candidate.paths, paths.data_uri) for candidate in view.candidates],
         marks=MARKS,
         fewest=heatmaps.FEWEST,
         script=script,
@@ -83,12 +86,14 @@ def plot(candidate: CandidateView) -> Plot:
         return Plot(missing=str(error))
 
 
-def scatter_plot(view: ReportView) -> Scatter:
-    """Draw what is saved beside what is lost; where that is impossible, the report says so in its place."""
-    points = view.costs.points if view.costs else ()
-    if not points:
-        return Scatter()
+Drawn = TypeVar("Drawn")
+
+
+def picture(what: Sequence[Drawn], draw: Callable[[Sequence[Drawn], forest.Theme], str]) -> Picture:
+    """Draw something for two themes; where that is impossible, the report says so in its place."""
+    if not what:
+        return Picture()
     try:
-        return Scatter(light=scatter.data_uri(points, forest.LIGHT), dark=scatter.data_uri(points, forest.DARK))
+        return Picture(light=draw(what, forest.LIGHT), dark=draw(what, forest.DARK))
     except SetupError as error:
-        return Scatter(missing=str(error))
+        return Picture(missing=str(error))

@@ -13,6 +13,7 @@ from tailgate.report.facts import fact_groups, noise_floor, notices, section
 from tailgate.report.flips import failure_table, flip_groups, invalid_items
 from tailgate.report.heatmaps import heat_maps
 from tailgate.report.items import item_block
+from tailgate.report.paths import evidence_paths
 from tailgate.report.proxies import proxies
 from tailgate.report.refusals import REGION_NOTE, refusal_rows
 from tailgate.report.signals import signal_rows
@@ -143,6 +144,7 @@ def _candidate(
         invalid_items=invalid_items(outcomes),
         heat_maps=heat_maps(outcomes),
         proxies=proxies(cells, outcomes),
+        paths=evidence_paths(cells, outcomes),
     )
 
 

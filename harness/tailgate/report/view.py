@@ -265,6 +265,18 @@ class Proxies:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvidencePath:
+    """Evidence of one cell after some numbers of items, as powers of ten; `bar` is what a verdict needs."""
+
+    cell: str
+    decision: CellDecision
+    bar: float
+    items: tuple[int, ...]
+    passing: tuple[float, ...]
+    failing: tuple[float, ...]  # before the correction for the number of cells
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateView:
     """Everything that the report says about one candidate."""
 
@@ -289,6 +301,7 @@ class CandidateView:
     invalid_items: str | None
     heat_maps: tuple[HeatMap, ...] = ()
     proxies: Proxies | None = None
+    paths: tuple[EvidencePath, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ import pytest
 
 from tailgate.report.costs import cost_table
 from tailgate.report.forest import LIGHT
+from tailgate.report.html import Picture, picture
 from tailgate.report.html import render as html
-from tailgate.report.html import scatter_plot
 from tailgate.report.markdown import render as markdown
-from tailgate.report.scatter import draw
+from tailgate.report.scatter import data_uri, draw
 from tailgate.report.view import CostPoint
 from tests.conftest import require_tool
 from tests.unit.report.factory import HOSTILE, INT4, INT8, Run, candidate, cell, manifest, verdict
@@ -88,7 +88,7 @@ def test_one_candidate_has_a_table_and_no_picture():
     found = run()
     alone = replace(found, verdict=replace(found.verdict, candidates=found.verdict.candidates[:1]))
     assert cost_table(alone.manifest, alone.verdict).points == ()
-    assert scatter_plot(alone.view()).light == ""
+    assert picture(alone.view().costs.points, data_uri) == Picture()
 
 
 def test_both_reports_show_the_table():
@@ -103,7 +103,7 @@ def test_the_picture_is_an_image_of_marks_and_names():
     svg = draw(run().view().costs.points, LIGHT)
     for name in ("smollm2", INT4, INT8, "change of the worst cell, points", "memory of the tensors, MiB"):
         assert name in svg
-    uri = scatter_plot(run().view()).light
+    uri = picture(run().view().costs.points, data_uri).light
     assert base64.b64decode(uri.removeprefix("data:image/svg+xml;base64,")).decode().startswith("<svg")
 
 

@@ -79,7 +79,7 @@ def test_html_has_no_handler_and_no_link(page):
 
 def test_html_and_its_pictures_name_no_address(document):
     pictures = [base64.b64decode(code).decode() for code in re.findall(r"base64,([A-Za-z0-9+/=]+)", document)]
-    assert len(pictures) == 4
+    assert len(pictures) == 6
     words = re.sub(r"base64,[A-Za-z0-9+/=]+|(?<=id=\"item-block\">)[A-Za-z0-9+/=]+", "", document)
     for text in (words, *pictures):
         addresses = set(re.findall(r"(?:https?:)?//[\w.-]+[^\"'\s<]*|url\([^)]*\)|@import", text))
