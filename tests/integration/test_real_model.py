@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -293,3 +294,57 @@ def test_quickstart_prints_a_verdict_and_its_code(workspace, repo_root, int8_and
     verdict = json.loads((out / "verdict.json").read_text())
     assert f"verdict exit code: {verdict['exit_code']}" in done.stdout
     assert (out / "report.html").stat().st_size > 10_000
+
+
+def waiver(cell, expires):
+    return (
+        f'[[waivers]]\ncell = "{cell}"\ncandidate = "{INT2}"\nreason = "nobody asks this"\n'
+        f'approved_by = "Ada"\nexpires = {expires}\n'
+    )
+
+
+def gated(workspace, repo_root, name, waivers):
+    """The release gate as a job runs it."""
+    (workspace / f"{name}.toml").write_text(waivers)
+    bin_folder = workspace / "bin"
+    bin_folder.mkdir(exist_ok=True)
+    (bin_folder / "tailgate").write_text(f'#!/bin/sh\nexec {shlex.join(TAILGATE)} "$@"\n')
+    (bin_folder / "tailgate").chmod(0o755)
+    asked = ["bash", "scripts/release_gate.sh", workspace / name, workspace / f"{name}.toml", "smollm2", INT2, "--"]
+    options = ["--suite", "quick", *FEW, "--controls", "none", "--store", workspace / "store", "--quiet"]
+    return subprocess.run(
+        list(map(str, [*asked, *options])), cwd=repo_root, capture_output=True, text=True, check=False,
+        env={**os.environ, "TAILGATE": str(bin_folder / "tailgate")},
+    )  # fmt: skip
+
+
+def test_release_gate_keeps_two_bits_back_and_only_a_valid_waiver_of_its_own_cell_counts(
+    workspace, repo_root, int8_and_int2
+):
+    _, verdict = int8_and_int2
+    int2 = next(c for c in verdict["candidates"] if c["candidate"] == INT2)
+    broken = [f"{c['slice']}/{c['stratum']}" for c in int2["cells"] if c["verdict"] == "regression"]
+    expired = gated(workspace, repo_root, "expired", "".join(waiver(cell, "2020-01-01") for cell in broken))
+    assert expired.returncode == 1, expired.stderr
+    assert f"EXPIRED on 2020-01-01: the waiver of {broken[0]}" in expired.stderr
+    assert "release gate: may not ship: regression" in expired.stderr
+    one = gated(workspace, repo_root, "one", waiver(broken[0], "2099-01-01"))
+    assert one.returncode == 1
+    assert f"WAIVED until 2099-01-01: {broken[0]}" in one.stderr
+
+
+def test_a_night_killed_in_the_middle_goes_on_and_ends_with_the_verdict_of_its_run(workspace):
+    (workspace / "nightly.toml").write_text(
+        'folder = "nights"\n[run]\nbaseline = "smollm2"\ncandidates = ["smollm2@rtn:bits=3,group=64"]\n'
+        f'suite = "quick"\nmax_items = 16\ncontrols = "none"\nstore = "{workspace / "store"}"\n'
+    )
+    asked = [*TAILGATE, "nightly", str(workspace / "nightly.toml")]
+    assert kill_after(asked, 12) == -signal.SIGKILL
+    [run] = (workspace / "nights/runs").iterdir()
+    assert read_manifest(run)["status"] in ("starting", "running")
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    verdict = json.loads((run / "verdict.json").read_text())
+    assert done.returncode == verdict["exit_code"], done.stderr
+    assert verdict["decision"] in done.stdout
+    log = (workspace / "nights/nightly.log").read_text()
+    assert f"going on with {run}" in log
