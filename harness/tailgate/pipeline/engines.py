@@ -70,13 +70,18 @@ def _native_engine(settings: EngineSettings) -> EngineChoice:
     by = backend.record(chosen, settings.device)
     built_by = "" if chosen == "torch" else f"+{chosen}-{by['version']}-{by['target']}"
     limits = NativeLimits(
-        step=StepLimits(tokens=384, rows=24), reverse=True, share_prefixes=False, draft=False, kernels=chosen
+        step=StepLimits(tokens=384, rows=24),
+        reverse=True,
+        share_prefixes=False,
+        draft=False,
+        kernels=chosen,
+        gpu_share=settings.gpu_memory,
     )
     return EngineChoice(
         name="native",
         version=_with_transformers(NativeEngine.version + built_by),
         computed_by=by,
-        build=partial(NativeEngine, limits=NativeLimits(kernels=chosen)),
+        build=partial(NativeEngine, limits=NativeLimits(kernels=chosen, gpu_share=settings.gpu_memory)),
         rated=True,
         kv=frozenset({"int8", "fp8", "int4"}),
         build_other=partial(NativeEngine, limits=limits),

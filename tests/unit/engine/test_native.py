@@ -259,3 +259,10 @@ def test_answers_handed_over_are_forgotten(model):
     gc.collect()
     held = sum(type(each) is Job and each.live.done for each in gc.get_objects())
     assert held < 2 * YIELD_AT, "finished sequences stay in memory until the last one is answered"
+
+
+def test_two_engines_of_a_run_leave_room_for_each_other_on_a_gpu(monkeypatch):
+    from tailgate.engine.native.engine import _free_bytes
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 4000))
+    assert (_free_bytes("cuda:0", 0.9), _free_bytes("cuda:0", 0.45)) == (900, 450)

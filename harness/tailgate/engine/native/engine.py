@@ -49,7 +49,8 @@ class NativeLimits:
     """Bounds of the engine; None: sized from the memory that is free.
 
     `reverse` begins with the shortest requests: another order and other batches, for a noise floor. `kernels`: what
-    computes: torch's own operators, or `tailgate_kernels` by triton or by their oracles.
+    computes: torch's own operators, or `tailgate_kernels` by triton or by their oracles. `gpu_share`: of a GPU's memory
+    that is free when the engine is built, for key-values; another model may have to fit beside them.
     """
 
     step: StepLimits = field(default_factory=StepLimits)
@@ -60,6 +61,7 @@ class NativeLimits:
     draft: bool = True
     reverse: bool = False
     kernels: Backend = "torch"
+    gpu_share: float = 0.8
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -192,7 +194,7 @@ class NativeEngine:
             )
 
     def _count_slots(self, bytes_per_token: int) -> int:
-        kv_bytes = self.limits.kv_bytes or _free_bytes(self.model.device)
+        kv_bytes = self.limits.kv_bytes or _free_bytes(self.model.device, self.limits.gpu_share)
         return max(1, kv_bytes // (bytes_per_token * self.limits.block)) * self.limits.block
 
     def _run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, ...]]:
@@ -362,11 +364,11 @@ def _choice_scores(key: str, jobs: Sequence[Job]) -> ChoiceScores:
     )
 
 
-def _free_bytes(device: str) -> int:
-    """A budget for key-values: most of what is free on a GPU, a quarter on a CPU and at most 1 GiB."""
+def _free_bytes(device: str, gpu_share: float) -> int:
+    """A budget for key-values: a share of what is free on a GPU, a quarter on a CPU and at most 1 GiB."""
     if device.startswith("cuda"):
         free, _ = torch.cuda.mem_get_info(device)
-        return int(free * 0.8)
+        return int(free * gpu_share)
     import psutil
 
     return min(KV_BYTES_CPU, int(psutil.virtual_memory().available) // 4)
