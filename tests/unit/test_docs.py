@@ -1,15 +1,19 @@
 """The pages say what the code does: their commands exist, their files are read, their reference is the code's own."""
 
 import importlib.util
+import json
 import re
 import shlex
 import tomllib
 
 import click
+import jsonschema
 import pytest
 import typer
 
 from tailgate.config import load_gate, load_waivers
+from tailgate.report.json import verdict_to_dict
+from tests.unit.report.factory import candidate, cell, verdict
 
 FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 CONTINUED = re.compile(r"\\\n\s*")
@@ -36,10 +40,15 @@ def commands(repo_root):
                 yield name, shlex.split(line, comments=True)[1:]
 
 
-def test_command_reference_is_that_of_the_code(repo_root):
-    spec = importlib.util.spec_from_file_location("reference", repo_root / "scripts/write_cli_reference.py")
+def script(repo_root, name):
+    spec = importlib.util.spec_from_file_location(name, repo_root / f"scripts/{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_command_reference_is_that_of_the_code(repo_root):
+    module = script(repo_root, "write_cli_reference")
     assert module.FILE.read_text(encoding="utf-8") == module.reference(), "run: python scripts/write_cli_reference.py"
 
 
@@ -77,3 +86,27 @@ def test_files_of_the_pages_are_read(first, load, repo_root, tmp_path):
 def test_all_tables_of_the_pages_parse(repo_root):
     for _, text in blocks(repo_root, "toml"):
         tomllib.loads(text)
+
+
+def test_schema_of_verdicts_is_that_of_the_records_and_published_verdicts_keep_it(repo_root):
+    module = script(repo_root, "write_verdict_schema")
+    schema = json.loads(module.FILE.read_text(encoding="utf-8"))
+    assert schema == module.schema(), "run: python scripts/write_verdict_schema.py"
+    validator = jsonschema.Draft202012Validator(schema)
+    verdicts = sorted((repo_root / "results").glob("*/verdict.json"))
+    assert len(verdicts) >= 3
+    for file in verdicts:
+        validator.validate(json.loads(file.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("broken", [{"decision": "ship it"}, {"exit_code": "0"}, {"candidates": [{}]}])
+def test_a_broken_verdict_does_not_keep_the_schema(broken, repo_root):
+    schema = json.loads((repo_root / "docs/site/verdict.schema.json").read_text(encoding="utf-8"))
+    verdict = json.loads(next((repo_root / "results").glob("*/verdict.json")).read_text(encoding="utf-8"))
+    assert not jsonschema.Draft202012Validator(schema).is_valid({**verdict, **broken})
+
+
+def test_numbers_that_are_not_finite_keep_the_schema(repo_root):
+    schema = json.loads((repo_root / "docs/site/verdict.schema.json").read_text(encoding="utf-8"))
+    odd = verdict_to_dict(verdict(candidate(cell(low=float("-inf"), log_e_fail=float("inf")))))
+    jsonschema.Draft202012Validator(schema).validate(odd)
