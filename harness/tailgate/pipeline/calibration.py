@@ -14,6 +14,7 @@ from tailgate.pipeline.engines import choose_engine
 from tailgate.pipeline.manifest import describe
 from tailgate.pipeline.options import Observer
 from tailgate.pipeline.rounds import calibrate, calibration_key
+from tailgate.pipeline.settings import EngineSettings
 from tailgate.pipeline.sides import Side
 from tailgate.records import CellKey
 from tailgate.store.files import write_text
@@ -36,7 +37,7 @@ def inspect_variant(spec: str, store: Path | None) -> dict[str, Any]:
 
 def _side(role: Literal["baseline", "candidate"], spec: str, store: Store) -> Side:
     variant = resolve(spec, choose_device(None))
-    return Side(role, variant, store, choose_engine("native", variant.config))
+    return Side(role, variant, store, choose_engine("native", variant.config, EngineSettings(device=variant.device)))
 
 
 def calibrate_model(model: str, suite: str, n: int, store: Path | None, observer: Observer) -> dict[str, Any]:

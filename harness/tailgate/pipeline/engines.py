@@ -66,7 +66,7 @@ def _native_engine(settings: EngineSettings) -> EngineChoice:
     from tailgate.engine.native.engine import NativeEngine, NativeLimits
     from tailgate.engine.scheduler import StepLimits
 
-    chosen = backend.resolve(dict(settings.options).get("kernels", backend.AUTO), settings.device)
+    chosen = backend.resolve(dict(settings.options).get("kernels", "torch"))
     by = backend.record(chosen, settings.device)
     built_by = "" if chosen == "torch" else f"+{chosen}-{by['version']}-{by['target']}"
     limits = NativeLimits(

@@ -143,11 +143,11 @@ def test_short_beginnings_are_not_shared():
 
 def test_the_backend_is_chosen_by_name_and_recorded(require):
     require("triton")
-    assert resolve("auto", "cpu") == "torch"
+    assert resolve("triton") == "triton"
     assert record("torch", "cpu") == {"kernels": "torch", "version": torch.__version__, "target": "cpu"}
     assert record("triton", "cpu")["target"] == "interpreter"
-    with pytest.raises(UsageError, match=r"kernels=cuda: give one of auto, torch, triton, reference"):
-        resolve("cuda", "cpu")
+    with pytest.raises(UsageError, match=r"kernels=cuda: give one of torch, triton, reference"):
+        resolve("cuda")
 
 
 def test_kernels_that_cannot_run_there_are_refused(monkeypatch, require):
@@ -170,3 +170,47 @@ def test_a_look_at_predictions_that_names_other_tokens_is_found_before_an_answer
     monkeypatch.setattr(head, "look", wrong)
     with pytest.raises(SetupError, match=r"does not reproduce 'llama'"):
         engine(tiny_architecture("llama"), "reference")
+
+
+@pytest.mark.parametrize("what", [{"best": 1}, {"log_prob": -0.5}])
+def test_a_look_at_given_tokens_that_is_wrong_is_found_before_an_answer(what, monkeypatch):
+    from tailgate.engine.native import head
+
+    def wrong(kernels, form, hidden_NE, wanted):
+        rows = looked(kernels, form, hidden_NE, wanted)
+        return [
+            replace(row, **what) if each.target is not None else row for row, each in zip(rows, wanted, strict=True)
+        ]
+
+    looked = head.look
+    monkeypatch.setattr(head, "look", wrong)
+    with pytest.raises(SetupError, match=r"does not reproduce 'llama'"):
+        engine(tiny_architecture("llama"), "reference")
+
+
+def test_a_wrong_beginning_of_sequences_that_share_one_is_found_before_an_answer(monkeypatch):
+    from tailgate.engine.native import kernel_attention
+
+    def swapped(**given):
+        """The blocks of a shared beginning in another order: a wrong layout that no bound can see."""
+        if not given["shared"]:
+            return batch(**given)
+        tables = tuple((table[1], table[0], *table[2:]) for table in given["tables"])
+        return batch(**{**given, "tables": tables})
+
+    batch = kernel_attention.Batch
+    monkeypatch.setattr(kernel_attention, "Batch", swapped)
+    with pytest.raises(SetupError, match=r"does not reproduce 'llama'"):
+        engine(tiny_architecture("llama"), "reference")
+
+
+@pytest.mark.parametrize("backend", ["torch", "triton", "reference"])
+def test_a_row_that_is_not_finite_is_voided_and_names_no_token(backend, require):
+    require("triton")
+    model = tiny_architecture("llama")
+    model.get_input_embeddings().weight[90] = float("nan")
+    spoiled = Request(key="spoiled", prompt_ids=(5, 90, 6), max_new_tokens=3)
+    sound = Request(key="sound", prompt_ids=(5, 8, 6), max_new_tokens=3)
+    found = by_key(engine(model, backend).generate([spoiled, sound]))
+    assert found["spoiled"].finish_reason == "nonfinite"
+    assert (found["sound"].finish_reason, len(found["sound"].tokens)) == ("length", 3)

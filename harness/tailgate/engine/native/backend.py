@@ -1,11 +1,11 @@
 """What computes the native engine's attention, its look at predictions and its products of packed weights.
 
 Chosen by name and told, never found out by failing: an engine that was built computes with what it was asked for.
+Kernels are asked for: no GPU has run them yet.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from typing import Literal
 
@@ -17,29 +17,19 @@ from tailgate_kernels.launch import LaunchError, MissingTritonError
 
 Backend = Literal["torch", "triton", "reference"]
 BACKENDS: tuple[Backend, ...] = ("torch", "triton", "reference")
-AUTO = "auto"
-OLDEST = (8, 0)  # compute capability that the kernels were compiled for
 
 
-def resolve(asked: str, device: str) -> Backend:
-    """A backend by its name; `auto`: triton on a GPU that it compiles for, torch elsewhere.
+def resolve(asked: str) -> Backend:
+    """A backend by its name.
 
     Raises
     ------
     UsageError
         There is no such backend.
     """
-    if asked == AUTO:
-        return "triton" if _has_kernels(device) else "torch"
     if asked not in BACKENDS:
-        raise UsageError(f"--engine-option kernels={asked}: give one of {', '.join((AUTO, *BACKENDS))}")
+        raise UsageError(f"--engine-option kernels={asked}: give one of {', '.join(BACKENDS)}")
     return asked
-
-
-def _has_kernels(device: str) -> bool:
-    if not device.startswith("cuda") or importlib.util.find_spec("triton") is None:
-        return False
-    return torch.cuda.get_device_capability(device) >= OLDEST
 
 
 def kernels(backend: Backend, device: str) -> Kernels | None:

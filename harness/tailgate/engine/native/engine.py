@@ -18,6 +18,7 @@ from tailgate.engine.native.backend import Backend
 from tailgate.engine.native.borrowed import BorrowedModel
 from tailgate.engine.native.fit import probe
 from tailgate.engine.native.head import Head, Wanted
+from tailgate.engine.native.kernel_fit import check_kernels
 from tailgate.engine.native.kv_store import KVStore
 from tailgate.engine.native.packing import pack
 from tailgate.engine.native.session import Session
@@ -105,6 +106,8 @@ class NativeEngine:
         self._head = Head(model.module, kernels)
         self._ending = Ending(decode=model.decode, eos_token_ids=frozenset(model.eos_token_ids))
         found = probe(self._model, self._head, model.device, model.kv)
+        if kernels is not None:
+            check_kernels(self._model, self._head, model.device, model.kv, found)
         self.near_tie = max(NEAR_TIE.get(model.module.dtype, NEAR_TIE[torch.float32]), 2 * found.noise)
         self._slots = self._count_slots(found.bytes_per_token)
         self.kv_bytes = self._slots * found.bytes_per_token
@@ -262,7 +265,8 @@ class NativeEngine:
             if job is not None and span.sequence.done:
                 work.finished.append(work.jobs.pop(span.sequence.number))
                 if job.live.drafter:
-                    self._remember(job.live.answer)
+                    if not job.live.nonfinite:
+                        self._remember(job.live.answer)
                     job.live.drafter = None  # its index of the prompt is as large as the prompt
         return step
 

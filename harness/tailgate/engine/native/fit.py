@@ -96,17 +96,16 @@ def probe(model: BorrowedModel, head: Head, device: str, kv: str = "") -> Probe:
     vocabulary = int(module.config.get_text_config().vocab_size)
     prompts = [[(7919 * (i + 1) * (n + 3)) % vocabulary for n in range(size)] for i, size in enumerate(PROBE_LENGTHS)]
     packed = _packed(model, head, device, prompts, cut=PROBE_CUT)
-    plain = [_plain(module, prompt, device) for prompt in prompts]
+    plain = [plain_logits(module, prompt, device) for prompt in prompts]
     noise = max(
-        _distance(_plain(module, prompts[0][:cut], device), plain[0][:cut])
+        _distance(plain_logits(module, prompts[0][:cut], device), plain[0][:cut])
         for cut in (PROBE_LENGTHS[0] - PROBE_CUT, PROBE_CUT)
     )
     with _shaken(module):
-        noise = max(
-            noise, *(_distance(_plain(module, each, device), told) for each, told in zip(prompts, plain, strict=True))
-        )
+        shaken = [plain_logits(module, prompt, device) for prompt in prompts]
+    noise = max(noise, *(_distance(each, told) for each, told in zip(shaken, plain, strict=True)))
     for ours, best, theirs in zip(packed.logits, packed.best, plain, strict=True):
-        _check_close(ours, theirs, noise, module)
+        check_close(ours, theirs, noise, module)
         _check_best(best, theirs, noise, module)
     if not kv:
         return Probe(bytes_per_token=packed.bytes_per_token, noise=noise)
@@ -127,11 +126,11 @@ def _packed(
 ) -> _Packed:
     """Logits of two sequences in one pass, what lies behind `cut` tokens of the first in another."""
     store = KVStore(slots=BLOCK * 8, kv=kv)
-    first, second = (_sequence(number, prompt) for number, prompt in enumerate(prompts))
+    first, second = (sequence_of(number, prompt) for number, prompt in enumerate(prompts))
     first.table, second.table = [5, 0, 1], [3, 4]
-    steps = [[_span(first, 0, cut), _span(second, 0, PROBE_LENGTHS[1])]]
+    steps = [[span_of(first, 0, cut), span_of(second, 0, PROBE_LENGTHS[1])]]
     if cut < PROBE_LENGTHS[0]:
-        steps.append([_span(first, cut, PROBE_LENGTHS[0])])
+        steps.append([span_of(first, cut, PROBE_LENGTHS[0])])
     hidden = [model.forward(pack(step, store, BLOCK, device)) for step in steps]
     together, *rest = [head.logits(each) for each in hidden]
     both, *later = [_best(head, each) for each in hidden]
@@ -147,7 +146,8 @@ def _best(head: Head, hidden_NE: torch.Tensor) -> torch.Tensor:
     return torch.tensor([row.best for row in rows], device=hidden_NE.device)
 
 
-def _plain(module: Any, prompt: Sequence[int], device: str) -> torch.Tensor:
+def plain_logits(module: Any, prompt: Sequence[int], device: str) -> torch.Tensor:
+    """Logits of the model's own forward pass, in fp32; [N, V]."""
     logits_NV: torch.Tensor = module(input_ids=torch.tensor([prompt], device=device), use_cache=False).logits[0].float()
     return logits_NV
 
@@ -174,11 +174,13 @@ def _distance(first_NV: torch.Tensor, second_NV: torch.Tensor) -> float:
     return float((first_NV - second_NV)[both].abs().max()) if bool(both.any()) else 0.0
 
 
-def _sequence(number: int, prompt: Sequence[int]) -> LiveSequence:
+def sequence_of(number: int, prompt: Sequence[int]) -> LiveSequence:
+    """A sequence that is only read."""
     return LiveSequence(number=number, tokens=list(prompt), stage=Stage.PREFIX)
 
 
-def _span(sequence: LiveSequence, start: int, stop: int) -> Span:
+def span_of(sequence: LiveSequence, start: int, stop: int) -> Span:
+    """Positions `start` to `stop - 1` of a sequence, all of them to be looked at."""
     return Span(sequence=sequence, start=start, tokens=tuple(sequence.tokens[start:stop]), first_row=0)
 
 
@@ -187,7 +189,14 @@ def _check_best(best_N: torch.Tensor, plain_NV: torch.Tensor, noise: float, modu
     _check_difference(_distance(chosen_N, plain_NV.amax(dim=-1)), plain_NV, noise, module)
 
 
-def _check_close(ours_NV: torch.Tensor, plain_NV: torch.Tensor, noise: float, module: Any) -> None:
+def check_close(ours_NV: torch.Tensor, plain_NV: torch.Tensor, noise: float, module: Any) -> None:
+    """Refuse numbers that lie farther apart than `noise` and another order of summation explain.
+
+    Raises
+    ------
+    SetupError
+        They do.
+    """
     _check_difference(_distance(ours_NV, plain_NV), plain_NV, noise, module)
 
 

@@ -41,7 +41,8 @@ def _rows(
     stats = kernels.token_stats(hidden_RE, head, _asked(part, head.weight_VE.shape[0], device), phase=phase)
     log_probs, floors = (_floats(each, len(part)) for each in (stats.target_log_prob_R, stats.kl_R))
     return [
-        Row(best=best, finite=finite, margin=margin, log_prob=log_prob, kl_floor=floor, top=top)
+        # Without a finite logit there is no best one, and what stands there is no token.
+        Row(best=best if finite else 0, finite=finite, margin=margin, log_prob=log_prob, kl_floor=floor, top=top)
         for best, finite, margin, log_prob, floor, top in zip(
             stats.best_R.tolist(),
             stats.finite_R.tolist(),
