@@ -24,6 +24,7 @@ LABELS = (  # of a quarter: what it says, and which numbers belong to it
     re.compile(r"(?P<low>\S+) to below (?P<high>\S+)"),
     re.compile(r"(?P<low>\S+) or more"),
 )
+PRIVATE = frozenset({"subject_id"})  # people are not parts of a slice
 LENGTH_ATTRIBUTES = ("prompt_tokens", "baseline_tokens")
 
 
@@ -126,7 +127,7 @@ def _groups(outcomes: Iterable[PairedOutcome]) -> Iterator[tuple[tuple[str, str,
 
 
 def _attributes(outcome: PairedOutcome) -> Mapping[str, Any]:
-    own = json.loads(outcome.attributes)
+    own = {name: value for name, value in json.loads(outcome.attributes).items() if name not in PRIVATE}
     lengths = {name: getattr(outcome, name) for name in LENGTH_ATTRIBUTES}
     return {**lengths, **own, "stratum": outcome.stratum}
 

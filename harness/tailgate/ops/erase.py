@@ -6,11 +6,12 @@ A subject is an id that own prompts carry in their column ``subject``, or that a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tailgate.errors import UsageError
+from tailgate.errors import OutputError, TailgateError, UsageError
 from tailgate.pipeline.reports import write_reports
 from tailgate.records import PairedOutcome
 from tailgate.report.render import FORMATS, file_name
@@ -21,6 +22,7 @@ from tailgate.store.transcripts import Store
 ERASED = '{"erased": true}'
 UNREACHED = (
     "the files that the prompts were read from",
+    "run folders that this store's history does not list: pruned ones, those of other stores; name them with --run",
     "copies of run folders and reports, and what was exported from them",
     "what a disk or a backup keeps of deleted files",
 )
@@ -60,28 +62,34 @@ def erase(subject: str, store_dir: Path, runs: Sequence[Path] = (), shadows: Seq
     """Erase a subject from a store, the run folders it knows, further run folders, and shadow stores.
 
     Stored answers to the subject's prompts go, whoever else asked the same: they are computed again when needed.
-    Reports of the runs are written again.
+    Reports of the runs are written again. Whatever ends it in the middle, the command may be run again.
 
     Raises
     ------
     UsageError
         The subject is empty, or a folder is not there.
     OutputError
-        Something cannot be written; what was erased before stays erased, and the command may be run again.
+        Something could not be erased; the rest was.
     """
     _check(subject, store_dir, runs, shadows)
     store = Store(store_dir)
     try:
-        known = {Path(each.path) for each in store.runs.all()}
-        removed: list[Removed] = []
-        for run in sorted({each for each in known if (each / OUTCOMES).is_file()} | {each.resolve() for each in runs}):
-            removed += _erase_from_run(run, subject)
-        removed += _counted(str(store.folder), "stored answers", store.forget(subject))
+        known = sorted({Path(each.path) for each in store.runs.all()})
+        removed = _counted(str(store.folder), "stored answers", store.forget(subject))
     finally:
         store.close()
+    failed: list[str] = []
     for folder in shadows:
         removed += _erase_from_shadow(folder, subject)
-    gone = tuple(f"the run folder {each}, which is not there" for each in sorted(known) if not each.exists())
+    for run in sorted({each for each in known if (each / OUTCOMES).is_file()} | {each.resolve() for each in runs}):
+        try:
+            removed += _erase_from_run(run, subject)
+        except TailgateError as error:
+            failed.append(f"{run}: {error}")
+    if failed:
+        raise OutputError(f"not erased from {'; '.join(failed)}; mend or delete these folders and run it again")
+    missing = [each for each in known if not (each / OUTCOMES).is_file()]
+    gone = tuple(f"the run folder {each}, which holds no {OUTCOMES}" for each in missing)
     return Receipt(subject=subject, removed=tuple(removed), unreached=(*gone, *UNREACHED))
 
 
@@ -103,16 +111,22 @@ def _counted(where: str, what: str, n: int) -> list[Removed]:
 
 
 def _erase_from_run(run: Path, subject: str) -> list[Removed]:
-    """Blank the subject's rows in all tables of a run, and write its reports again."""
+    """Blank the subject's rows in all tables of a run, and write its reports again.
+
+    Reports go first: a run that was blanked and still has a report with texts would look finished to the next attempt.
+    """
     tables = {name: read_outcomes(run, name) for name in (OUTCOMES, NOISE, POSITIVE) if (run / name).is_file()}
     rows = [each for table in tables.values() for each in table if _is_of(each, subject)]
     if not rows:
         return []
-    names = _anonymous(each.item_id for each in rows)
-    clusters = _anonymous(each.cluster for each in rows if each.cluster is not None)
+    written = [form for form in FORMATS if (run / file_name(form)).is_file()]
+    for form in written:
+        (run / file_name(form)).unlink()
+    mark = secrets.token_hex(4)  # of this erasure, so that those of several subjects stay apart
+    names = _anonymous((each.item_id for each in rows), mark)
+    clusters = _anonymous((each.cluster for each in rows if each.cluster is not None), mark)
     for name, table in tables.items():
         write_outcomes(run, [_blank(each, subject, names, clusters) for each in table], name)
-    written = [form for form in FORMATS if (run / file_name(form)).is_file()]
     write_reports(run, written)
     return _counted(str(run), "paired answers with their prompts", len(rows))
 
@@ -122,8 +136,8 @@ def _is_of(outcome: PairedOutcome, subject: str) -> bool:
     return isinstance(attributes, dict) and attributes.get("subject_id") == subject
 
 
-def _anonymous(names: Iterable[str]) -> dict[str, str]:
-    return {name: f"erased-{number}" for number, name in enumerate(dict.fromkeys(names))}
+def _anonymous(names: Iterable[str], mark: str) -> dict[str, str]:
+    return {name: f"erased-{mark}-{number}" for number, name in enumerate(dict.fromkeys(names))}
 
 
 def _blank(
@@ -147,10 +161,9 @@ def _blank(
     )
 
 
-def _erase_from_shadow(folder: Path, subject: str) -> Iterator[Removed]:
+def _erase_from_shadow(folder: Path, subject: str) -> list[Removed]:
     store = ShadowStore.existing(folder)
     try:
-        yield from _counted(str(folder), "verified answers", store.forget(subject))
-        store.compact()
+        return _counted(str(folder), "verified answers", store.forget(subject))
     finally:
         store.close()

@@ -184,13 +184,20 @@ class ShadowStore:
         return deleted
 
     def forget(self, subject: str) -> int:
-        """Delete the rows of a subject; returns their number."""
-        with Transaction(self._connection):
-            return self._connection.execute("DELETE FROM verified WHERE subject = ?", (subject,)).rowcount
+        """Delete the rows of a subject, from the files too; returns their number.
 
-    def compact(self) -> None:
-        """Let what was forgotten leave the files."""
-        compact(self._connection)
+        Raises
+        ------
+        OutputError
+            The database cannot be written, or somebody else uses it.
+        """
+        try:
+            with Transaction(self._connection):
+                gone = self._connection.execute("DELETE FROM verified WHERE subject = ?", (subject,)).rowcount
+            compact(self._connection)
+        except sqlite3.Error as error:
+            raise OutputError(f"cannot erase from {self.folder}: {error}; run it again") from error
+        return gone
 
     def close(self) -> None:
         """Close the database."""

@@ -6,9 +6,17 @@ import sqlite3
 
 
 def compact(connection: sqlite3.Connection) -> None:
-    """Let what was deleted leave the database file and its log: free pages and all."""
+    """Let what was deleted leave the database file and its log: free pages and all.
+
+    Raises
+    ------
+    sqlite3.OperationalError
+        Somebody else uses the database, so that old pages stay in its files.
+    """
     connection.execute("VACUUM")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise sqlite3.OperationalError("another process uses the database, old pages stay in its files")
 
 
 class Transaction:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tailgate.errors import UsageError
+from tailgate.errors import OutputError, UsageError
 from tailgate.ops.erase import erase
 from tailgate.pipeline.compare import compare_variants
 from tailgate.pipeline.options import CompareOptions, Silent
@@ -116,12 +116,59 @@ def test_a_second_erasure_finds_nothing(run):
     assert receipt.lines()[0] == "nothing is kept of 'alice'"
 
 
+def test_two_subjects_are_erased_one_after_the_other(tailgate, run):
+    before = verdict(tailgate, run)
+    for subject in ("alice", "bob"):
+        assert erase(subject, run.parent / "store").removed
+    assert {each.prompt for each in rows_of(run)} == {""}
+    assert verdict(tailgate, run) == before
+    assert mentions(run, SECRET) == mentions(run, KEPT) == []
+
+
+def test_an_erasure_that_fails_leaves_no_report_and_can_be_repeated(run, monkeypatch):
+    from tailgate.ops import erase as module
+
+    def refuse(*_):
+        raise OutputError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "write_outcomes", refuse)
+        with pytest.raises(OutputError, match=r"not erased from .*run: the disk is full"):
+            erase("alice", run.parent / "store")
+    assert not (run / "report.html").exists()
+    assert erase("alice", run.parent / "store").removed
+    assert mentions(run, SECRET) == []
+
+
+def test_a_damaged_run_does_not_keep_another_from_being_erased(run, tmp_path):
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged/outcomes.parquet").write_text("no table")
+    with pytest.raises(OutputError, match="damaged"):
+        erase("alice", run.parent / "store", runs=[tmp_path / "damaged"])
+    assert mentions(run, SECRET) == []
+
+
+def test_a_database_in_use_is_said_and_not_called_erased(run):
+    with closing(sqlite3.connect(run.parent / "store" / FILE_NAME)) as reader:
+        cursor = reader.execute("SELECT key FROM transcripts")
+        cursor.fetchone()
+        with pytest.raises(OutputError, match="cannot write to the store"):
+            erase("alice", run.parent / "store")
+
+
+def test_people_are_not_parts_of_a_slice(run):
+    from tailgate.store.run_folder import read_manifest
+
+    found = read_manifest(run)["discovery"]
+    assert "alice" not in json.dumps(found)
+
+
 def test_receipt_names_what_it_cannot_reach(run, tmp_path):
     run.rename(tmp_path / "moved")
     receipt = erase("alice", run.parent / "store")
-    assert receipt.unreached[0] == f"the run folder {run}, which is not there"
+    assert receipt.unreached[0] == f"the run folder {run}, which holds no outcomes.parquet"
     assert "the files that the prompts were read from" in receipt.unreached
-    assert erase("alice", run.parent / "store", runs=[tmp_path / "moved"]).removed[0].n > 0
+    assert erase("alice", tmp_path / "store", runs=[tmp_path / "moved"]).removed[0].n > 0
 
 
 def test_a_shadow_store_forgets_too(run, tmp_path):
