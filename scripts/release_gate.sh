@@ -25,11 +25,17 @@ if [ "$waivers" != - ] && [ ! -f "$waivers" ]; then
 fi
 
 code=0
-"$tailgate" compare "${variants[@]}" --out "$out" "$@" || code=$?
-# Only a regression can be waived: whatever else went wrong stays what it is.
-if [ "$code" = 1 ] && [ "$waivers" != - ]; then
-  code=0
-  "$tailgate" gate "$out" --waivers "$waivers" || code=$?
+if [ "$waivers" = - ]; then
+  "$tailgate" compare "${variants[@]}" --out "$out" "$@" || code=$?
+else
+  # What a job is told comes after the waivers.
+  env -u GITHUB_ACTIONS "$tailgate" compare "${variants[@]}" --out "$out" "$@" || code=$?
+fi
+if [ "$waivers" != - ] && { [ "$code" = 1 ] || [ -f "$out/verdict.json" ]; }; then
+  waived=0
+  "$tailgate" gate "$out" --waivers "$waivers" || waived=$?
+  # Only a regression can be waived: whatever else went wrong stays what it is.
+  if [ "$code" = 1 ]; then code=$waived; fi
 fi
 case $code in
   0) echo "release gate: may ship" >&2 ;;

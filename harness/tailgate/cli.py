@@ -206,6 +206,13 @@ def _run(options: CompareOptions, *, as_json: bool, quiet: bool) -> int:
     return result.verdict.exit_code
 
 
+def _with_waivers(run_dir: Path, verdict: RunVerdict, lines: list[str]) -> str:
+    """The report of a run below what waivers made of its verdict."""
+    report = run_dir / "report.md"
+    whole = report.read_text(encoding="utf-8") if report.is_file() else ""
+    return "\n".join([f"**After waivers: {verdict.decision}**", "", *(f"- {line}" for line in lines), "", whole])
+
+
 def _tell_job(verdict: RunVerdict, summary: str) -> None:
     """Where this is a step of a GitHub job: its summary, and annotations on stderr, where a verdict in JSON is not."""
     from tailgate.report import github
@@ -232,7 +239,7 @@ def gate(
         waived = waive(verdict, waivers)
         verdict = waived.verdict
         print("\n".join(waived.lines), file=sys.stderr)
-        _tell_job(verdict, "\n".join(["", "**Waivers**", "", *(f"- {line}" for line in waived.lines)]))
+        _tell_job(verdict, _with_waivers(run_dir, verdict, waived.lines))
     print(dump(verdict) if as_json else "\n".join(verdict_lines(verdict)))
     return verdict.exit_code
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tailgate.errors import OutputError
+from tailgate.gate.waivers import WAIVED
 from tailgate.records import CandidateVerdict, CellVerdict, RunVerdict
 from tailgate.report.text import lower_bound, one_line, points
 
@@ -23,12 +24,22 @@ def is_job(environment: Mapping[str, str]) -> bool:
 
 
 def annotate(verdict: RunVerdict) -> list[str]:
-    """A workflow command for every cell that regressed, is invalid or undecided; the worst first, the rest counted."""
+    """Workflow commands: an error for a cell that regressed or is invalid, a warning for one undecided or waived.
+
+    What keeps a candidate back without being a cell's is a warning, too. Errors come first; what GitHub would drop is
+    counted.
+    """
     found: dict[str, list[str]] = {"error": [], "warning": []}
     for candidate in verdict.candidates:
+        of_cells = {f"{cell.key}: {cell.reason}" for cell in candidate.cells}
         for cell in candidate.cells:
             if (level := LEVELS.get(cell.verdict)) is not None:
-                found[level].append(_command(level, f"{cell.verdict}: {cell.key}", _sentence(candidate, cell)))
+                waived = WAIVED in cell.flags
+                level, said = ("warning", f"{WAIVED} {cell.verdict}") if waived else (level, cell.verdict)
+                found[level].append(_command(level, f"{said}: {cell.key}", _sentence(candidate, cell)))
+        if candidate.decision != "pass":
+            others = [f"{candidate.candidate}: {each}" for each in candidate.reasons if each not in of_cells]
+            found["warning"] += [_command("warning", candidate.decision, each) for each in others]
     return [line for level, lines in found.items() for line in _capped(level, lines)]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TypeVar
 
@@ -66,7 +66,7 @@ def render(view: ReportView) -> str:
 def frame(view: ReportView, height_px: int = 900) -> str:
     """The report in a sandboxed frame, for a notebook: neither page can reach into the other's style or scripts."""
     size = f"width:100%;height:{height_px}px;border:0"
-    document = escape(render(view))
+    document = escape(render(replace(view, items=None)))  # its script would not run there
     return f'<iframe sandbox="" title="{escape(view.title)}" style="{size}" srcdoc="{document}"></iframe>'
 
 

@@ -1,8 +1,8 @@
 """``history.html``: every cell through the nights, one file without scripts and without network.
 
 A line joins runs that compare. Where the baseline or the version of the slice changed it stops and another begins; what
-else changed (candidate, gate, suite, engine) stands as a rule with its name. The band is the noise floor: how much of a
-cell the baseline alone changes when it is asked again.
+else changed (candidate, gate, suite, engine) stands as a rule with its name. The band is the noise floor: the share of
+all items of the run that the baseline alone changes when it is asked again.
 """
 
 from __future__ import annotations

@@ -59,3 +59,9 @@ def test_a_command_tells_its_job_and_keeps_stdout_to_the_verdict(monkeypatch, tm
     assert told.out == ""
     assert told.err.startswith("::error title=tailgate regression")
     assert (tmp_path / "summary.md").read_text() == "# Do not ship\n"
+
+
+def test_a_waived_regression_is_a_warning_and_what_is_no_cell_s_is_told():
+    found = annotate(verdict(candidate(cell(flags=("waived",)), reasons=("code: no informative cell in this slice",))))
+    assert found[0].startswith("::warning title=tailgate waived regression%3A long_context/len=2048::")
+    assert found[1] == f"::warning title=tailgate regression::{INT4}: code: no informative cell in this slice"

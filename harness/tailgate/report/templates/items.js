@@ -124,28 +124,30 @@
     control.addEventListener(control.tagName === "INPUT" ? "input" : "change", choose);
   };
 
+  let unpacking = null;
   const begin = async () => {
-    if (page) return;
-    page = { items: [] };
     status.textContent = "unpacking";
     try {
       page = await unpack();
     } catch (error) {
-      status.textContent = `The items cannot be unpacked here (${error}); outcomes.parquet holds them.`;
+      status.textContent = `This browser cannot unpack them (${error}); outcomes.parquet holds every item.`;
       return;
     }
     controls.forEach(options);
-    show();
+  };
+  const open = async () => {
+    unpacking ??= begin();
+    await unpacking;
+    if (page) show();
   };
 
   const arrive = async () => {
     if (!location.hash.startsWith("#browse")) return;
     section.open = true;
-    await begin();
-    show();
+    await open();
     section.scrollIntoView();
   };
-  section.addEventListener("toggle", () => section.open && begin());
+  section.addEventListener("toggle", () => section.open && open());
   addEventListener("hashchange", arrive);
   arrive();
 })();
