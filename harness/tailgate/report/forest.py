@@ -12,7 +12,7 @@ from typing import Any
 
 from tailgate.records import CellDecision
 from tailgate.report.text import display_width
-from tailgate.report.vega import altair_for, data_uri_of, to_svg
+from tailgate.report.vega import FONT, altair_for, data_uri_of, to_svg
 from tailgate.report.view import ForestRow
 
 PICTURE = "forest plot"
@@ -26,7 +26,6 @@ SHAPES: Mapping[CellDecision, str] = {
     "pass": "circle",
 }
 _MIN_DOMAIN = 10.0  # points: a run without any change must not look like a magnified one
-_FONT = "Helvetica, Arial, sans-serif"  # named families: inside an image, system-ui may resolve to anything
 _NAME_CHARS = 34
 
 
@@ -144,7 +143,7 @@ def _chart(alt: Any, rows: Sequence[ForestRow], layout: Layout, theme: Theme) ->
             autosize=alt.AutoSizeParams(type="none"),
             padding={"left": layout.left, "right": layout.right, "top": _TOP, "bottom": _BOTTOM},
         )
-        .configure(font=_FONT)
+        .configure(font=FONT)
         .configure_view(stroke=None)
     )
 

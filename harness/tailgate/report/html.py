@@ -16,6 +16,7 @@ from typing import TypeVar
 from tailgate.errors import SetupError
 from tailgate.report import forest, heatmaps, paths, scatter
 from tailgate.report.page import asset, fill
+from tailgate.report.vega import data_uri_of
 from tailgate.report.view import MARKS, CandidateView, ReportView
 
 
@@ -54,8 +55,8 @@ def render(view: ReportView) -> str:
         "report.html.j2",
         view=view,
         plots=[plot(candidate) for candidate in view.candidates],
-        scatter=picture(view.costs.points if view.costs else (), scatter.data_uri),
-        paths=[picture(candidate.paths, paths.data_uri) for candidate in view.candidates],
+        scatter=picture(view.costs.points if view.costs else (), scatter.draw),
+        paths=[picture(candidate.paths, paths.draw) for candidate in view.candidates],
         marks=MARKS,
         fewest=heatmaps.FEWEST,
         script=script,
@@ -90,10 +91,10 @@ Drawn = TypeVar("Drawn")
 
 
 def picture(what: Sequence[Drawn], draw: Callable[[Sequence[Drawn], forest.Theme], str]) -> Picture:
-    """Draw something for two themes; where that is impossible, the report says so in its place."""
+    """Draw something as SVG for two themes; where that is impossible, the report says so in its place."""
     if not what:
         return Picture()
     try:
-        return Picture(light=draw(what, forest.LIGHT), dark=draw(what, forest.DARK))
+        return Picture(light=data_uri_of(draw(what, forest.LIGHT)), dark=data_uri_of(draw(what, forest.DARK)))
     except SetupError as error:
         return Picture(missing=str(error))

@@ -12,7 +12,7 @@ import numpy as np
 from tailgate.records import CellDecision, CellVerdict, PairedOutcome
 from tailgate.report.forest import Theme, quiet_axis
 from tailgate.report.text import one_line
-from tailgate.report.vega import altair_for, data_uri_of, to_svg
+from tailgate.report.vega import FONT, altair_for, to_svg
 from tailgate.report.view import EvidencePath
 from tailgate.stats.eprocess import log_e_fail, log_e_pass
 
@@ -56,11 +56,6 @@ def _power(log_e: float) -> float:
     return min(max(float(log_e) / math.log(10), _LOWEST), _HIGHEST)
 
 
-def data_uri(paths: Sequence[EvidencePath], theme: Theme) -> str:
-    """The pictures as one ``data:`` URI for an image element."""
-    return data_uri_of(draw(paths, theme))
-
-
 def draw(paths: Sequence[EvidencePath], theme: Theme) -> str:
     """The pictures as SVG text.
 
@@ -74,7 +69,7 @@ def draw(paths: Sequence[EvidencePath], theme: Theme) -> str:
     alt = altair_for(PICTURE)
     charts = [_chart(alt, path, theme) for path in paths]
     grid = alt.concat(*charts, columns=COLUMNS, spacing=18).properties(background="transparent")
-    return to_svg(grid.configure(font="Helvetica, Arial, sans-serif").configure_view(stroke=None), PICTURE)
+    return to_svg(grid.configure(font=FONT).configure_view(stroke=None), PICTURE)
 
 
 def _chart(alt: Any, path: EvidencePath, theme: Theme) -> Any:

@@ -7,19 +7,13 @@ from typing import Any
 
 from tailgate.report.forest import SHAPES, Theme, quiet_axis
 from tailgate.report.text import display_width
-from tailgate.report.vega import altair_for, data_uri_of, to_svg
+from tailgate.report.vega import FONT, altair_for, to_svg
 from tailgate.report.view import CostPoint
 
 PICTURE = "picture of cost and loss"
 WIDTH, HEIGHT = 420, 240
 _NAME_CHARS = 40
-_FONT = "Helvetica, Arial, sans-serif"
 _AIR = 0.08  # of the span, beyond the outermost marks
-
-
-def data_uri(points: Sequence[CostPoint], theme: Theme) -> str:
-    """The picture as a ``data:`` URI for an image element."""
-    return data_uri_of(draw(points, theme))
 
 
 def draw(points: Sequence[CostPoint], theme: Theme) -> str:
@@ -61,7 +55,7 @@ def draw(points: Sequence[CostPoint], theme: Theme) -> str:
             autosize=alt.AutoSizeParams(type="none"),
             padding={"left": 64, "right": 9 * longest, "top": 12, "bottom": 48},
         )
-        .configure(font=_FONT)
+        .configure(font=FONT)
         .configure_view(stroke=None)
     )
     return to_svg(chart, PICTURE)

@@ -14,7 +14,7 @@ from typing import Any
 from tailgate.records import CellDecision
 from tailgate.report.forest import DARK, LIGHT, SHAPES, Theme, quiet_axis
 from tailgate.report.page import fill
-from tailgate.report.vega import altair_for, data_uri_of, to_svg
+from tailgate.report.vega import FONT, altair_for, data_uri_of, to_svg
 from tailgate.report.view import MARKS
 
 PICTURE = "trend"
@@ -108,7 +108,7 @@ def draw(line: TrendLine, theme: Theme) -> str:
         .encode(y=alt.Y("delta:Q", **y), shape=alt.Shape("shape:N", scale=None, legend=None), **color),
     ]
     chart = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, background="transparent")
-    return to_svg(chart.configure(font="Helvetica, Arial, sans-serif").configure_view(stroke=None), PICTURE)
+    return to_svg(chart.configure(font=FONT).configure_view(stroke=None), PICTURE)
 
 
 def _nights(alt: Any, line: TrendLine, theme: Theme) -> dict[str, Any]:

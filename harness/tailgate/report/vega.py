@@ -8,6 +8,8 @@ from typing import Any
 
 from tailgate.errors import MissingPackageError, SetupError
 
+FONT = "Helvetica, Arial, sans-serif"  # named families: inside an image, system-ui may resolve to anything
+
 
 def altair_for(picture: str) -> ModuleType:
     """Altair, when everything that `picture` needs is installed.

@@ -11,7 +11,7 @@ from tailgate.report.forest import LIGHT
 from tailgate.report.html import Picture, picture
 from tailgate.report.html import render as html
 from tailgate.report.markdown import render as markdown
-from tailgate.report.scatter import data_uri, draw
+from tailgate.report.scatter import draw
 from tailgate.report.view import CostPoint
 from tests.conftest import require_tool
 from tests.unit.report.factory import HOSTILE, INT4, INT8, Run, candidate, cell, manifest, verdict
@@ -88,7 +88,7 @@ def test_one_candidate_has_a_table_and_no_picture():
     found = run()
     alone = replace(found, verdict=replace(found.verdict, candidates=found.verdict.candidates[:1]))
     assert cost_table(alone.manifest, alone.verdict).points == ()
-    assert picture(alone.view().costs.points, data_uri) == Picture()
+    assert picture(alone.view().costs.points, draw) == Picture()
 
 
 def test_both_reports_show_the_table():
@@ -103,7 +103,7 @@ def test_the_picture_is_an_image_of_marks_and_names():
     svg = draw(run().view().costs.points, LIGHT)
     for name in ("smollm2", INT4, INT8, "change of the worst cell, points", "memory of the tensors, MiB"):
         assert name in svg
-    uri = picture(run().view().costs.points, data_uri).light
+    uri = picture(run().view().costs.points, draw).light
     assert base64.b64decode(uri.removeprefix("data:image/svg+xml;base64,")).decode().startswith("<svg")
 
 
