@@ -339,7 +339,13 @@ def test_a_night_killed_in_the_middle_goes_on_and_ends_with_the_verdict_of_its_r
         f'suite = "quick"\nmax_items = 16\ncontrols = "none"\nstore = "{workspace / "store"}"\n'
     )
     asked = [*TAILGATE, "nightly", str(workspace / "nightly.toml")]
-    assert kill_after(asked, 12) == -signal.SIGKILL
+    night = subprocess.Popen(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list((workspace / "nights/runs").glob("*/manifest.json")):
+        assert night.poll() is None
+        time.sleep(0.1)
+    time.sleep(3)
+    night.kill()
+    assert night.wait() == -signal.SIGKILL
     [run] = (workspace / "nights/runs").iterdir()
     assert read_manifest(run)["status"] in ("starting", "running")
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
