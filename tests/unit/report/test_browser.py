@@ -94,8 +94,12 @@ def open_items(browser, report_file, **filters):
     return browser.execute_script(status)
 
 
-def text_of_items(browser):
-    return browser.execute_script("return document.querySelector('#browse .list').textContent")
+def wait_for_text_of_items(browser, text):
+    """An item is filled when the browser says that it was opened, a moment later."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    shown = "return document.querySelector('#browse .list').textContent"
+    WebDriverWait(browser, 30).until(lambda page: text in page.execute_script(shown))
 
 
 def test_items_unpack_when_they_are_asked_for(desktop):
@@ -133,15 +137,15 @@ def test_filters_turn_into_a_link(browser, report_file):
 def test_a_link_to_one_item_opens_it_side_by_side(browser, report_file):
     item = next(each for each in tail_run().outcomes if each.candidate_failure == "wrong_script")
     open_items(browser, report_file, candidate=INT4, item=item.item_id)
+    wait_for_text_of_items(browser, item.prompt)
     marks = "return [...document.querySelectorAll('#browse mark')].map(each => each.textContent)"
     assert browser.execute_script(marks) == [" mpira", " the"]
-    assert item.prompt in text_of_items(browser)
 
 
 def test_items_show_hostile_text_as_text(browser, report_file):
     hostile = next(each for each in tail_run().outcomes if "<script>" in each.candidate_text)
     open_items(browser, report_file, item=hostile.item_id, cell=str(hostile.key))
-    assert '<script>alert("x")</script>&⟨U+001B⟩[31mred⟨U+202E⟩evil' in text_of_items(browser)
+    wait_for_text_of_items(browser, '<script>alert("x")</script>&⟨U+001B⟩[31mred⟨U+202E⟩evil')
     assert browser.execute_script("return document.querySelectorAll('#browse script').length") == 0
     assert browser.get_log("browser") == []
 
@@ -152,8 +156,8 @@ def test_an_item_can_be_opened_with_the_keyboard(browser, report_file):
     open_items(browser, report_file, change="lost")
     browser.execute_script("document.querySelector('#browse .list summary').focus()")
     browser.switch_to.active_element.send_keys(Keys.ENTER)
+    wait_for_text_of_items(browser, "expected")
     assert browser.execute_script("return document.querySelector('#browse .list details').open")
-    assert "expected" in text_of_items(browser)
 
 
 def test_browser_phone_has_no_sideways_scroll(phone):
