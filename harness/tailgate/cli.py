@@ -13,6 +13,7 @@ import typer
 from typer._click.exceptions import ClickException  # typer carries its own copy of click and re-exports no base
 
 from tailgate.cli_history import history_app
+from tailgate.cli_keeping import erase, export
 from tailgate.cli_quantize import quantize
 from tailgate.cli_serve import report_shadow, serve
 from tailgate.cli_slices import AsJson, slices_app
@@ -37,6 +38,8 @@ variants_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Me
 app.add_typer(slices_app, name="slices")
 app.command()(serve)
 app.command()(quantize)
+app.command()(export)
+app.command()(erase)
 app.add_typer(variants_app, name="variants")
 app.add_typer(history_app, name="history")
 
@@ -322,41 +325,6 @@ def report(
         return
     for file in write_reports(run_dir, wanted):
         print(file)
-
-
-@app.command()
-def export(
-    run_dir: RunDir,
-    to: Annotated[Literal["lm-eval", "model-card", "mlflow", "wandb"], typer.Option(help="The tool to write for.")],
-    out: Annotated[Path | None, typer.Option(help="Folder to write to (default: exports/ in the run folder).")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write a finished run in the form of another tool; nothing is sent."""
-    from tailgate.api import load_run
-    from tailgate.interop.export import Exported
-    from tailgate.interop.export import export as write_export
-
-    run = load_run(run_dir)
-    files = write_export(Exported(verdict=run.verdict, manifest=run.manifest, out=out or run_dir / "exports"), to)
-    print(json.dumps([str(file) for file in files], indent=2) if as_json else "\n".join(map(str, files)))
-
-
-@app.command()
-def erase(
-    subject: Annotated[str, typer.Option(help="Id of whose texts are to go.")],
-    run: Annotated[
-        list[Path] | None, typer.Option(help="A run folder that the store does not know; repeat it.")
-    ] = None,
-    shadow_dir: Annotated[list[Path] | None, typer.Option(help="Folder of a shadow store; repeat it.")] = None,
-    store: Annotated[Path | None, typer.Option(help="Folder of stored answers.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Erase what is kept of one subject, and print a receipt; anonymous outcomes stay."""
-    from tailgate.ops.erase import erase as erase_subject
-    from tailgate.pipeline.compare import default_store
-
-    receipt = erase_subject(subject, store or default_store(), run or (), shadow_dir or ())
-    print(json.dumps(receipt.to_dict(), indent=2, ensure_ascii=False) if as_json else "\n".join(receipt.lines()))
 
 
 @app.command()
