@@ -209,7 +209,9 @@ class Tiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
-    """A batch on the device. `few` and `many`: by tile; `pieces`: most parts that a query's keys are read in."""
+    """A batch on the device. `few` and `many`: by tile, of `tile_tokens` query tokens; `pieces`: most parts that a
+    query's keys are read in.
+    """
 
     batch: Batch
     slots: int
@@ -218,6 +220,7 @@ class Plan:
     tables_SM: torch.Tensor  # int32
     few: Tiles | None
     many: Tiles | None
+    tile_tokens: tuple[int, int]
     pieces: int
 
 
@@ -269,6 +272,7 @@ def make_plan(batch: Batch, *, slots: int, group: int, tokens: tuple[int, int], 
         tables_SM=_int32(tables, device),
         few=_tiles(few, tokens[0], device),
         many=_tiles(many, tokens[1], device),
+        tile_tokens=tokens,
         pieces=max(len(_ranges(batch, index)) for index in range(len(batch.lengths))),
     )
 

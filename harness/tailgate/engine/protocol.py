@@ -47,7 +47,8 @@ class Counters:
     """Work an engine did, for the manifest.
 
     `computed_tokens` went through the model, padding left out; `reused_tokens` were prompt that another request had
-    computed; `near_ties` were chosen by a margin so small that another order of summation may choose otherwise.
+    computed; `graph_forwards` repeated a recorded pass; `near_ties` were chosen by a margin so small that another order
+    of summation may choose otherwise.
     """
 
     forwards: int = 0
@@ -59,6 +60,7 @@ class Counters:
     drafted_tokens: int = 0
     accepted_drafts: int = 0
     near_ties: int = 0
+    graph_forwards: int = 0
     preemptions: int = 0
     oom_retries: int = 0
 

@@ -13,6 +13,7 @@ from tailgate.pipeline.settings import EngineSettings
 from tailgate.pipeline.sides import EngineChoice, EngineFactory
 
 ENTRY_POINTS = "tailgate.engines"
+NATIVE_OPTIONS = {"kernels": "torch|triton|reference", "graphs": "on|off"}
 BUILT_IN = ("native", "reference", "vllm", "endpoint")
 
 
@@ -38,9 +39,11 @@ def choose_engine(name: str, config: Any, settings: EngineSettings | None = None
         from tailgate.pipeline.vllm_sides import vllm_choice
 
         return vllm_choice(settings)
-    strange = [key for key, _ in settings.options if name != "native" or key != "kernels"]
+    strange = [key for key, _ in settings.options if name != "native" or key not in NATIVE_OPTIONS]
     if strange:
-        takes = "kernels=torch|triton|reference" if name == "native" else "none"
+        takes = (
+            " and ".join(f"{key}={values}" for key, values in NATIVE_OPTIONS.items()) if name == "native" else "none"
+        )
         raise UsageError(f"--engine-option {strange[0]}: the engine {name} takes {takes}; vllm takes its own")
     if name == "endpoint":
         from tailgate.pipeline.endpoint_sides import endpoint_choice
@@ -66,25 +69,27 @@ def _native_engine(settings: EngineSettings) -> EngineChoice:
     from tailgate.engine.native.engine import NativeEngine, NativeLimits
     from tailgate.engine.scheduler import StepLimits
 
-    chosen = backend.resolve(dict(settings.options).get("kernels", "torch"))
-    by = backend.record(chosen, settings.device)
-    built_by = "" if chosen == "torch" else f"+{chosen}-{by['version']}-{by['target']}"
-    limits = NativeLimits(
+    asked = dict(settings.options)
+    chosen = backend.resolve(asked.get("kernels", "torch"))
+    graphs = backend.resolve_graphs(asked.get("graphs", "off"), chosen, settings.device)
+    by = {**backend.record(chosen, settings.device), **({"graphs": "on"} if graphs else {})}
+    built_by = "" if chosen == "torch" else f"+{chosen}-{by['version']}-{by['target']}{'+graphs' if graphs else ''}"
+    limits = NativeLimits(kernels=chosen, gpu_share=settings.gpu_memory, graphs=graphs)
+    other = replace(
+        limits,
         step=StepLimits(tokens=384, rows=24),
         reverse=True,
         share_prefixes=False,
         draft=False,
-        kernels=chosen,
-        gpu_share=settings.gpu_memory,
     )
     return EngineChoice(
         name="native",
         version=_with_transformers(NativeEngine.version + built_by),
         computed_by=by,
-        build=partial(NativeEngine, limits=NativeLimits(kernels=chosen, gpu_share=settings.gpu_memory)),
+        build=partial(NativeEngine, limits=limits),
         rated=True,
         kv=frozenset({"int8", "fp8", "int4"}),
-        build_other=partial(NativeEngine, limits=limits),
+        build_other=partial(NativeEngine, limits=other),
         other="384-tokens-24-rows-reversed-unshared-undrafted",
     )
 

@@ -48,6 +48,22 @@ def kernels(backend: Backend, device: str) -> Kernels | None:
         raise SetupError(f"kernels={backend}: {error}") from error
 
 
+def resolve_graphs(asked: str, backend: Backend, device: str) -> bool:
+    """Whether decoding passes are recorded and repeated.
+
+    Raises
+    ------
+    UsageError
+        The answer is neither on nor off, or what computes there cannot be recorded.
+    """
+    if asked not in ("on", "off"):
+        raise UsageError(f"--engine-option graphs={asked}: give on or off")
+    if asked == "on" and (backend != "triton" or not device.startswith("cuda")):
+        raise UsageError(f"--engine-option graphs=on: kernels={backend} on {device} cannot be recorded; graphs are of "
+                         "kernels=triton on a CUDA device")  # fmt: skip
+    return asked == "on"
+
+
 def record(backend: Backend, device: str) -> Mapping[str, str]:
     """What computes, for a manifest.
 

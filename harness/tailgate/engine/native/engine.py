@@ -17,6 +17,7 @@ from tailgate.engine.native import backend
 from tailgate.engine.native.backend import Backend
 from tailgate.engine.native.borrowed import BorrowedModel
 from tailgate.engine.native.fit import probe
+from tailgate.engine.native.graphs import SIZES, CudaRecorder, GraphedModel, Repeated
 from tailgate.engine.native.head import Head, Wanted
 from tailgate.engine.native.kernel_fit import check_kernels
 from tailgate.engine.native.kv_store import KVStore
@@ -37,6 +38,7 @@ from tailgate.engine.request import (
 from tailgate.engine.scheduler import Scheduler, Step, StepLimits
 from tailgate.engine.sequence import LiveSequence, Row, Span, Stage
 from tailgate.errors import IntegrityError, SetupError
+from tailgate_kernels.dispatch import Kernels
 
 # Margins between the two largest logits below which another order of summation may choose the other token.
 NEAR_TIE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 4e-1}
@@ -51,7 +53,8 @@ class NativeLimits:
 
     `reverse` begins with the shortest requests: another order and other batches, for a noise floor. `kernels`: what
     computes: torch's own operators, or `tailgate_kernels` by triton or by their oracles. `gpu_share`: of a GPU's memory
-    that is free when the engine is built, for key-values; another model may have to fit beside them.
+    that is free when the engine is built, for key-values; another model may have to fit beside them. `graphs`: whether
+    kernels' decoding passes are recorded and repeated.
     """
 
     step: StepLimits = field(default_factory=StepLimits)
@@ -63,6 +66,7 @@ class NativeLimits:
     reverse: bool = False
     kernels: Backend = "torch"
     gpu_share: float = 0.8
+    graphs: bool = False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -111,7 +115,21 @@ class NativeEngine:
         self.near_tie = max(NEAR_TIE.get(model.module.dtype, NEAR_TIE[torch.float32]), 2 * found.noise)
         self._slots = self._count_slots(found.bytes_per_token)
         self.kv_bytes = self._slots * found.bytes_per_token
+        self._graphed = self._graph(kernels) if self.limits.graphs else None
         self._answers = Text()  # of all items so far: many answers are phrased alike
+
+    def _graph(self, kernels: Kernels | None) -> GraphedModel:
+        if kernels is None:
+            raise SetupError("graphs=on: torch's own attention cannot be recorded; ask for kernels=triton too")
+        device = self.model.device
+        recorder = CudaRecorder(device) if device.startswith("cuda") else Repeated()
+        return GraphedModel(
+            model=self._model,
+            kernels=kernels,
+            recorder=recorder,
+            context=self.model.context_length,
+            spare=self._slots,
+        )
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Transcript, ...]]:
         """Answer requests greedily."""
@@ -216,7 +234,8 @@ class NativeEngine:
     def _begin(self, jobs: Sequence[Job]) -> _Work:
         pool = BlockPool(self._slots // self.limits.block, self.limits.block)
         scheduler = Scheduler(pool=pool, limits=self.limits.step)
-        store = KVStore(self._slots, self.model.kv)
+        spare = 0 if self._graphed is None else -(-SIZES[-1] // self.limits.block) * self.limits.block
+        store = KVStore(self._slots + spare, self.model.kv)
         work = _Work(scheduler=scheduler, store=store, jobs={}, numbers=count(len(jobs)))
         self._join(work, jobs)
         return work
@@ -287,11 +306,12 @@ class NativeEngine:
 
     def _forward(self, work: _Work, spans: Sequence[Span]) -> list[list[Row]]:
         packed = pack(spans, work.store, self.limits.block, self.model.device)
-        hidden_NE = self._model.forward(packed)
+        hidden_NE = (self._graphed or self._model).forward(packed)
         wanted = [list(_wanted(span, place.low, work.jobs)) for span, place in zip(spans, packed.spans, strict=True)]
         rows = iter(self._head.rows(hidden_NE, [each for group in wanted for each in group]))
         self.counters.forwards += 1
         self.counters.computed_tokens += packed.tokens
+        self.counters.graph_forwards = self._graphed.repeated if self._graphed else 0
         return [[next(rows) for _ in group] for group in wanted]
 
     def _hand_over(self, work: _Work) -> tuple[Job, ...]:
