@@ -37,13 +37,15 @@ def four_bit(quant_type: str) -> ApplyMethod:
     def apply(model: torch.nn.Module, options: Mapping[str, OptionValue]) -> Applied:
         quantized = changed = 0
         for name, layer in list(linear_layers(model)):
-            new = bnb.nn.Linear4bit(
-                layer.in_features,
-                layer.out_features,
-                layer.bias is not None,
-                compute_dtype=layer.weight.dtype,
-                compress_statistics=bool(options["double"]),
-                quant_type=quant_type,
+            new = as_asked(
+                bnb.nn.Linear4bit(
+                    layer.in_features,
+                    layer.out_features,
+                    layer.bias is not None,
+                    compute_dtype=layer.weight.dtype,
+                    compress_statistics=bool(options["double"]),
+                    quant_type=quant_type,
+                )
             )
             new.weight = bnb.nn.Params4bit(
                 layer.weight.data,
@@ -65,16 +67,28 @@ def four_bit(quant_type: str) -> ApplyMethod:
     return apply
 
 
+def as_asked(layer: Any) -> Any:
+    """The layer, computing in its `compute_dtype` on every CPU.
+
+    On those with AVX512-BF16 bitsandbytes rounds activations and scales to bf16 whatever dtype was asked for: answers
+    would depend on the CPU, and choices by a margin of up to a logit on what else is in a batch.
+    """
+    layer.support_avx512bf16_for_cpu = False
+    return layer
+
+
 def four_bit_layer(layer: torch.nn.Linear, weight: Any, dtype: torch.dtype) -> torch.nn.Module:
     """A `Linear4bit` in the place of a layer, over weights that are quantized already; products in `dtype`."""
-    new = bnb.nn.Linear4bit(
-        layer.in_features,
-        layer.out_features,
-        layer.bias is not None,
-        compute_dtype=dtype,
-        compress_statistics=weight.compress_statistics,
-        quant_type=weight.quant_type,
-        device="meta",
+    new = as_asked(
+        bnb.nn.Linear4bit(
+            layer.in_features,
+            layer.out_features,
+            layer.bias is not None,
+            compute_dtype=dtype,
+            compress_statistics=weight.compress_statistics,
+            quant_type=weight.quant_type,
+            device="meta",
+        )
     )
     new.weight, new.bias = weight, layer.bias
     weight.module, new.quant_state = new, weight.quant_state

@@ -146,6 +146,7 @@ def _builtin() -> tuple[Method, ...]:
             load=_bnb("four_bit", kind),
             versions=_bnb_versions,
             options=DOUBLE,
+            version=2,  # products in the dtype that was asked for, on every CPU
         )
         for kind in ("nf4", "fp4")
     )
