@@ -10,8 +10,13 @@ install dev
 export PATH="$venv/bin:$PATH" HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
 make --no-print-directory check
-python -m pytest -q -m "not slow and not vllm" "$@"
-TAILGATE_TEST_RAY=0 python -m pytest -q -m slow "$@"
+
+# A worker a core, of one thread each: most tests wait for Python, not for products of matrices.
+on_all_cores=(-n "${TAILGATE_TEST_WORKERS:-$(nproc)}" --dist loadgroup)
+export OMP_NUM_THREADS=1
+python -m pytest -q -m "not slow and not vllm" "${on_all_cores[@]}" "$@"
+TAILGATE_TEST_RAY=0 python -m pytest -q -m slow "${on_all_cores[@]}" "$@"
+unset OMP_NUM_THREADS
 
 # Asked for, not taken for granted: they take minutes, and vLLM an environment of 2 GB. Where TAILGATE_TEST_SECONDS bounds
 # the whole script, they run only if they can end in time, and say so otherwise.

@@ -21,6 +21,7 @@ from tailgate.store.runs import Runs
 from tailgate.store.transaction import Transaction, compact
 
 FILE_NAME = "tailgate.sqlite"
+BUSY_S = 60  # that a writer waits for others
 LOOKUP_ROWS = 500
 
 
@@ -64,7 +65,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(folder / FILE_NAME, timeout=60, isolation_level=None)
+            self._connection = sqlite3.connect(folder / FILE_NAME, timeout=BUSY_S, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")
             migrate(self._connection)
         except (OSError, sqlite3.Error) as error:

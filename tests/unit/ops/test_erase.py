@@ -12,6 +12,7 @@ from tailgate.errors import OutputError, UsageError
 from tailgate.ops.erase import erase
 from tailgate.pipeline.compare import compare_variants
 from tailgate.pipeline.options import CompareOptions, Silent
+from tailgate.store import transcripts
 from tailgate.store.run_folder import read_outcomes
 from tailgate.store.shadow import ShadowStore
 from tailgate.store.transcripts import FILE_NAME
@@ -148,7 +149,8 @@ def test_a_damaged_run_does_not_keep_another_from_being_erased(run, tmp_path):
     assert mentions(run, SECRET) == []
 
 
-def test_a_database_in_use_is_said_and_not_called_erased(run):
+def test_a_database_in_use_is_said_and_not_called_erased(run, monkeypatch):
+    monkeypatch.setattr(transcripts, "BUSY_S", 1)
     with closing(sqlite3.connect(run.parent / "store" / FILE_NAME)) as reader:
         cursor = reader.execute("SELECT key FROM transcripts")
         cursor.fetchone()
