@@ -109,7 +109,8 @@ def _folder(name: str, folder: Path) -> Source:
     source = _settings_folder(name, folder)
     if not any(folder.glob(WEIGHTS)):
         raise CheckpointError(
-            f"'{name}' holds no *.safetensors weights; pickled weights are not loaded, convert them to safetensors"
+            f"'{name}' holds no *.safetensors weights; pickled weights (.bin, .pt) are never loaded, convert them to "
+            "safetensors where you trust them"
         )
     return source
 

@@ -208,11 +208,24 @@ def _load_config(source: Source) -> Any:
     try:
         config = AutoConfig.from_pretrained(source.folder, **source.loading, trust_remote_code=False)
     except Exception as error:  # transformers raises many kinds for a damaged config; all mean the same here
+        if _brings_code(source):
+            raise CheckpointError(
+                f"'{source.name}' needs code of its own (auto_map in its config.json), and no code of a checkpoint is "
+                "run; put it behind a server of yours and compare http://HOST:PORT/v1#MODEL"
+            ) from error
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"cannot read the configuration of '{source.name}': {first}") from error
     if not settings_of(config) and (beside := settings_beside(source)):
         config.quantization_config = beside
     return config
+
+
+def _brings_code(source: Source) -> bool:
+    """Whether a configuration names modelling code that lies beside it."""
+    try:
+        return "auto_map" in json.loads((source.folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
 
 
 def cached_facts(variant: Variant, cache: MutableMapping[str, Any], reader: str = "") -> Facts | None:

@@ -154,7 +154,7 @@ def test_missing_shard_is_named(tmp_path):
 def test_pickled_weights_are_not_loaded(tmp_path):
     save_tiny(tmp_path)
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
-    with pytest.raises(CheckpointError, match="pickled weights are not loaded"):
+    with pytest.raises(CheckpointError, match="never loaded, convert them to safetensors where you trust them"):
         resolve(str(tmp_path), "cpu")
 
 

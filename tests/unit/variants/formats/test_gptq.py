@@ -238,7 +238,7 @@ def test_code_that_comes_with_the_checkpoint_is_never_run(tmp_path):
     path.write_text(json.dumps(config))
     assert type(read(told.folder).module).__name__ == "LlamaForCausalLM"  # transformers' own class
     path.write_text(json.dumps({**config, "model_type": "evil"}))
-    with pytest.raises(CheckpointError, match="cannot read the configuration"):
+    with pytest.raises(CheckpointError, match=r"needs code of its own .* compare http://HOST:PORT/v1#MODEL"):
         read(told.folder)
 
 
