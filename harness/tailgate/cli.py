@@ -303,27 +303,28 @@ def plan(
 @app.command()
 def report(
     run_dir: RunDir,
-    formats: Annotated[str, typer.Option("--format", help="Any of html,md,junit,json.")] = "html,md,junit,json",
+    formats: Annotated[str, typer.Option("--format", help="Any of html,md,junit,json,svg,png.")] = "html,md,junit,json",
     as_json: AsJson = False,
 ) -> None:
     """Write the reports of a finished run again, or of what shadow mode saw."""
     from tailgate.pipeline.decide import decide
-    from tailgate.pipeline.reports import write_reports
+    from tailgate.pipeline.reports import PICTURES, write_reports
     from tailgate.report.json import dump
     from tailgate.report.render import FORMATS
     from tailgate.store.shadow import holds_shadow
 
     asked = [name.strip() for name in formats.split(",") if name.strip()]
     wanted = [form for form in FORMATS if form in asked]
-    if unknown := sorted(set(asked) - set(FORMATS)):
-        raise UsageError(f"--format {formats}: unknown format '{unknown[0]}'; choose from {', '.join(FORMATS)}")
+    if unknown := sorted(set(asked) - {*FORMATS, *PICTURES}):
+        known = ", ".join((*FORMATS, *PICTURES))
+        raise UsageError(f"--format {formats}: unknown format '{unknown[0]}'; choose from {known}")
     if holds_shadow(run_dir):
         report_shadow(run_dir, asked, as_json=as_json)
         return
     if as_json:
         print(dump(decide(run_dir)))
         return
-    for file in write_reports(run_dir, wanted):
+    for file in write_reports(run_dir, wanted, [form for form in PICTURES if form in asked]):
         print(file)
 
 

@@ -58,12 +58,17 @@ def _row(name: str, card: Mapping[str, Any], candidate: CandidateVerdict | None)
 def _point(
     name: str, card: Mapping[str, Any], candidate: CandidateVerdict | None, *, is_baseline: bool
 ) -> CostPoint | None:
-    memory = card.get("memory_bytes")
+    memory, decode = (_measured(card.get(name)) for name in ("memory_bytes", "decode_tokens_per_s"))
     delta = 0.0 if is_baseline else None if candidate is None else _worst(candidate)
-    if not isinstance(memory, int | float) or delta is None:
+    if delta is None or (memory is None and decode is None):
         return None
+    mib = None if memory is None else memory / MIB
     decision = None if candidate is None else candidate.decision
-    return CostPoint(name=name, mib=memory / MIB, delta=100 * delta, decision=decision)
+    return CostPoint(name=name, mib=mib, decode=decode, delta=100 * delta, decision=decision)
+
+
+def _measured(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _worst(candidate: CandidateVerdict) -> float | None:

@@ -55,7 +55,7 @@ def render(view: ReportView) -> str:
         "report.html.j2",
         view=view,
         plots=[plot(candidate) for candidate in view.candidates],
-        scatter=picture(view.costs.points if view.costs else (), scatter.draw),
+        scatters=[scatter_of(view, across) for across in (scatter.MEMORY, scatter.SPEED)],
         paths=[picture(candidate.paths, paths.draw) for candidate in view.candidates],
         marks=MARKS,
         fewest=heatmaps.FEWEST,
@@ -85,6 +85,12 @@ def plot(candidate: CandidateView) -> Plot:
         )
     except SetupError as error:
         return Plot(missing=str(error))
+
+
+def scatter_of(view: ReportView, across: scatter.Across) -> Picture:
+    """What several candidates lose against what they save."""
+    points = scatter.drawable(view.costs.points if view.costs else (), across)
+    return picture(points, lambda drawn, theme: scatter.draw(drawn, theme, across))
 
 
 Drawn = TypeVar("Drawn")

@@ -1,8 +1,9 @@
-"""What is saved beside what is lost: one mark per variant, memory across, the change of its worst cell upwards."""
+"""What is saved beside what is lost: a mark a variant, memory or speed across, the change of its worst cell upwards."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tailgate.report.forest import SHAPES, Theme, quiet_axis
@@ -16,8 +17,26 @@ _NAME_CHARS = 40
 _AIR = 0.08  # of the span, beyond the outermost marks
 
 
-def draw(points: Sequence[CostPoint], theme: Theme) -> str:
-    """The picture as SVG text.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Across:
+    """What is saved: its words, and its number where it was measured."""
+
+    words: str
+    of: Callable[[CostPoint], float | None]
+
+
+MEMORY = Across(words="memory of the tensors, MiB", of=lambda point: point.mib)
+SPEED = Across(words="tokens decoded a second", of=lambda point: point.decode)
+
+
+def drawable(points: Sequence[CostPoint], across: Across) -> tuple[CostPoint, ...]:
+    """The points of which that was measured; one alone compares nothing."""
+    known = tuple(point for point in points if across.of(point) is not None)
+    return known if len(known) > 1 else ()
+
+
+def draw(points: Sequence[CostPoint], theme: Theme, what: Across = MEMORY) -> str:
+    """The picture of `drawable` points as SVG text.
 
     Raises
     ------
@@ -27,13 +46,14 @@ def draw(points: Sequence[CostPoint], theme: Theme) -> str:
         vl-convert could not convert the chart.
     """
     alt = altair_for(PICTURE)
-    data = alt.Data(values=[_datum(point, theme) for point in points])
-    across = alt.Scale(domain=_domain([point.mib for point in points], 0.0), nice=False)
+    data = alt.Data(values=[_datum(point, theme, what) for point in points])
+    saved = [value for point in points if (value := what.of(point)) is not None]
+    across = alt.Scale(domain=_domain(saved, 0.0), nice=False)
     upwards = {
         "scale": alt.Scale(domain=_domain([point.delta for point in points], 5.0), nice=False),
         "axis": quiet_axis(alt, theme, "change of the worst cell, points", tickCount=5),
     }
-    x = alt.X("mib:Q", scale=across, axis=quiet_axis(alt, theme, "memory of the tensors, MiB", tickCount=5))
+    x = alt.X("saved:Q", scale=across, axis=quiet_axis(alt, theme, what.words, tickCount=5))
     base = alt.Chart(data).encode(x=x, y=alt.Y("delta:Q", **upwards))
     zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=theme.muted, strokeWidth=1.2)
     marks = base.mark_point(size=110, strokeWidth=1.8, opacity=1).encode(
@@ -61,11 +81,11 @@ def draw(points: Sequence[CostPoint], theme: Theme) -> str:
     return to_svg(chart, PICTURE)
 
 
-def _datum(point: CostPoint, theme: Theme) -> dict[str, Any]:
+def _datum(point: CostPoint, theme: Theme, what: Across) -> dict[str, Any]:
     color = theme.ink if point.decision is None else theme.decisions[point.decision]
     return {
         "name": _short(point.name),
-        "mib": point.mib,
+        "saved": what.of(point),
         "delta": point.delta,
         "color": color,
         "shape": "circle" if point.decision is None else SHAPES[point.decision],

@@ -181,10 +181,13 @@ class CostRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostPoint:
-    """One mark of the picture: MiB of tensors, points of the worst cell; the baseline has no decision."""
+    """One mark of the pictures: MiB of tensors, tokens decoded a second, points of the worst cell; the baseline has no
+    decision.
+    """
 
     name: str
-    mib: float
+    mib: float | None
+    decode: float | None
     delta: float
     decision: Decision | None
 

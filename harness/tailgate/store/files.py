@@ -35,5 +35,14 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda temporary: _fill(temporary, text))
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes, whole or not at all."""
+    write_atomically(path, lambda temporary: _put(temporary, data))
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
 def _fill(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")

@@ -11,7 +11,7 @@ from tailgate.report.forest import LIGHT
 from tailgate.report.html import Picture, picture
 from tailgate.report.html import render as html
 from tailgate.report.markdown import render as markdown
-from tailgate.report.scatter import draw
+from tailgate.report.scatter import MEMORY, SPEED, draw, drawable
 from tailgate.report.view import CostPoint
 from tests.conftest import require_tool
 from tests.unit.report.factory import HOSTILE, INT4, INT8, Run, candidate, cell, manifest, verdict
@@ -70,11 +70,14 @@ def test_the_picture_holds_the_baseline_at_no_change_and_every_candidate_at_its_
 
 
 def test_what_was_not_measured_says_so_and_draws_nothing_false():
-    found = run(**{INT8: {"files_bytes": None, "memory_bytes": None, "measured": "not measured in this run"}})
+    nothing = {"files_bytes": None, "memory_bytes": None, "measured": "not measured in this run"}
+    found = run(**{INT8: nothing})
     row = next(row for row in cost_table(found.manifest, found.verdict).rows if row.name == INT8)
     assert row.memory == row.peak == row.prefill == row.decode == row.first_token == "not measured"
     assert row.measured == "not measured in this run"
-    assert INT8 not in [point.name for point in cost_table(found.manifest, found.verdict).points]
+    points = cost_table(found.manifest, found.verdict).points
+    for across in (MEMORY, SPEED):
+        assert INT8 not in [point.name for point in drawable(points, across)]
 
 
 def test_a_manifest_without_costs_has_no_section():
@@ -107,10 +110,21 @@ def test_the_picture_is_an_image_of_marks_and_names():
     assert base64.b64decode(uri.removeprefix("data:image/svg+xml;base64,")).decode().startswith("<svg")
 
 
+def test_speed_has_a_picture_of_its_own():
+    require_tool("altair")
+    require_tool("vl_convert")
+    points = run(**{INT8: card(160, decode_tokens_per_s=250.0)}).view().costs.points
+    assert "tokens decoded a second" in draw(points, LIGHT, SPEED)
+    assert html(run().view()).count("Change of the worst cell against") == 2
+    unknown = run(**{name: card(160, decode_tokens_per_s=None) for name in ("baseline", INT8)})
+    assert drawable(unknown.view().costs.points, SPEED) == ()
+    assert html(unknown.view()).count("Change of the worst cell against") == 1
+
+
 def test_a_picture_of_no_change_has_a_scale_of_points():
     require_tool("altair")
     require_tool("vl_convert")
-    still = [CostPoint(name=name, mib=100, delta=0.0, decision=None) for name in "ab"]
+    still = [CostPoint(name=name, mib=100, decode=None, delta=0.0, decision=None) for name in "ab"]
     assert "−4" in draw(still, LIGHT)
 
 
