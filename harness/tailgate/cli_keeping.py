@@ -13,7 +13,9 @@ from tailgate.cli_slices import AsJson
 
 def export(
     run_dir: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    to: Annotated[Literal["lm-eval", "model-card", "mlflow", "wandb"], typer.Option(help="The tool to write for.")],
+    to: Annotated[
+        Literal["lm-eval", "model-card", "mlflow", "wandb", "trackio"], typer.Option(help="The tool to write for.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Folder to write to (default: exports/ in the run folder).")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -5,8 +5,10 @@ Each is made of scores that another tool would have reported, and of what it wou
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,6 +185,27 @@ def export_wandb(run: Exported) -> list[Path]:
     return written
 
 
+def export_trackio(run: Exported) -> list[Path]:
+    """A local run of trackio for each candidate, in a folder that `TRACKIO_DIR` names when it is shown."""
+    os.environ["TRACKIO_DIR"] = str(run.out / "trackio")  # read where trackio is imported
+    try:
+        import trackio
+    except ImportError as error:
+        raise _missing("trackio") from error
+    quiet = {"embed": False, "auto_log_gpu": False, "auto_log_cpu": False}
+    with contextlib.redirect_stdout(sys.stderr):  # it greets
+        for candidate in run.verdict.candidates:
+            made = trackio.init(project="tailgate", name=candidate.candidate, config=_labels(run, candidate), **quiet)
+            made.log(metrics(candidate))
+            made.finish()
+    written = run.out / "trackio" / "tailgate.db"
+    if not written.is_file():
+        raise SetupError(
+            f"trackio wrote elsewhere than {written.parent}; export from a process that has not used it yet"
+        )
+    return [written]
+
+
 def _missing(package: str) -> MissingPackageError:
     return MissingPackageError(
         f"the export needs {package}, which is not installed; run: pip install 'tailgate[export]'"
@@ -194,6 +217,7 @@ TARGETS: Mapping[str, Callable[[Exported], list[Path]]] = {
     "model-card": export_model_card,
     "mlflow": export_mlflow,
     "wandb": export_wandb,
+    "trackio": export_trackio,
 }
 
 

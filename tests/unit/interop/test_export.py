@@ -2,6 +2,8 @@
 
 import json
 import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -99,7 +101,30 @@ def test_wandb_writes_an_offline_run_that_it_reads_back(run, require):
     assert json.loads(seen["long_context/len_2048/delta"]) == -0.1
 
 
-@pytest.mark.parametrize("package", ["mlflow", "wandb"])
+READ_TRACKIO = """
+import json, os, sys
+os.environ["TRACKIO_DIR"] = sys.argv[1]
+import trackio
+[run] = trackio.Api().runs("tailgate")
+[logged] = trackio.sqlite_storage.SQLiteStorage.get_logs("tailgate", run.name)
+print(json.dumps({"name": run.name, "config": run.config, "metrics": logged}))
+"""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_trackio_reads_its_run_back(run, require, capfd):
+    require("trackio")
+    [file] = export(run, "trackio")
+    assert capfd.readouterr().out == ""
+    asked = [sys.executable, "-c", READ_TRACKIO, str(file.parent)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["name"] == INT4
+    assert found["config"]["decision"] == "regression"
+    assert found["metrics"]["long_context/len_2048/delta"] == -0.1
+
+
+@pytest.mark.parametrize("package", ["mlflow", "wandb", "trackio"])
 def test_a_missing_package_is_named(package, run, monkeypatch):
     import sys
 
