@@ -11,11 +11,12 @@ export PATH="$venv/bin:$PATH" HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
 make --no-print-directory check
 
-# A worker a core, of one thread each: most tests wait for Python, not for products of matrices.
-on_all_cores=(-n "${TAILGATE_TEST_WORKERS:-$(nproc)}" --dist loadgroup)
+# A worker a core, of one thread each: most tests wait for Python, not for products of matrices. Real-model tests of a
+# file share the run that they look at.
+workers=${TAILGATE_TEST_WORKERS:-$(nproc)}
 export OMP_NUM_THREADS=1
-python -m pytest -q -m "not slow and not vllm" "${on_all_cores[@]}" "$@"
-TAILGATE_TEST_RAY=0 python -m pytest -q -m slow "${on_all_cores[@]}" "$@"
+python -m pytest -q -m "not slow and not vllm" -n "$workers" "$@"
+TAILGATE_TEST_RAY=0 python -m pytest -q -m slow -n "$workers" --dist loadfile "$@"
 unset OMP_NUM_THREADS
 
 # Asked for, not taken for granted: they take minutes, and vLLM an environment of 2 GB. Where TAILGATE_TEST_SECONDS bounds

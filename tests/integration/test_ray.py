@@ -16,7 +16,6 @@ from tests.support.spreading import three_nodes, workers_of
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("cluster"),
     pytest.mark.timeout(2400),
     pytest.mark.skipif(
         os.environ.get("TAILGATE_TEST_RAY") != "1",

@@ -10,7 +10,7 @@ from tailgate.variants.load import load
 from tailgate.variants.variant import resolve
 from tests.conftest import require_tool
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kv")]
+pytestmark = pytest.mark.slow
 QUESTIONS = ("What is the capital of France?", "Name a river in Egypt.", "What is 7 + 5?", "Spell the word 'house'.",
              "Which animal barks?", "Write one line of Python that prints 3.")  # fmt: skip
 VECTORS = 30 * 3 * 2  # layers, key-value heads, keys and values

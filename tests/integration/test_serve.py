@@ -19,7 +19,7 @@ from tailgate.variants.load import load
 from tests.conftest import require_tool
 from tests.support.serving import ask
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("server")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 CANDIDATE = "smollm2@rtn:bits=4,group=32"
 INT8 = "smollm2@rtn:bits=8,group=64"

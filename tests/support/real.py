@@ -1,0 +1,28 @@
+"""Commands as users run them: processes of their own, on the real embedded model and the quick suite."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+from tailgate.store.run_folder import read_outcomes
+
+INT8, INT2 = "smollm2@bnb-int8", "smollm2@rtn:bits=2,group=64"
+TAILGATE = [sys.executable, "-c", "from tailgate.cli import main; main()"]
+
+
+def command(workspace, *arguments, store="store"):
+    return [*TAILGATE, *map(str, arguments), "--store", str(workspace / store), "--quiet"]
+
+
+def compare(workspace, name, *arguments, store="store"):
+    asked = command(workspace, "compare", *arguments, "--suite", "quick", "--out", workspace / name, store=store)
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, json.loads((workspace / name / "verdict.json").read_text())
+
+
+def answers(run):
+    """Outcomes without the means of log-probabilities: those carry the rounding of the batch they were computed in."""
+    blank = {"mean_log_prob": None, "mean_kl_floor": None, "top1_agreement": None}
+    return [replace(outcome, **blank) for outcome in read_outcomes(run)]
