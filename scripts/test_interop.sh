@@ -13,7 +13,7 @@ if [ ! -e "$stamp" ]; then
   [ -x "$over/bin/python" ] || "$venv/bin/python" -m venv "$over"
   site() { "$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }
   site "$venv" >"$(site "$over")/tests.pth"
-  "$over/bin/pip" install --quiet -c constraints.txt -e "${root}[export]"
+  "$over/bin/pip" install --quiet -c constraints.txt -e "${root}[export]" pytablewriter
   "$over/bin/pip" install --quiet --no-deps "lm_eval==0.4.13" # its table is read; what it evaluates with is not needed
   touch "$stamp"
 fi

@@ -103,6 +103,8 @@ class PairedOutcome:
     top1_agreement: float | None = None  # share of tokens that are the candidate's likeliest, too
     mean_log_prob: float | None = None  # the candidate's log-probability of them, nats
     mean_kl_floor: float | None = None  # lower bound on KL(baseline || candidate), nats
+    # The candidate on each of the baseline's tokens, where answers differ: JSON of [characters, nats]
+    token_surprise: str | None = None
     # What the grader measured beside the score, a JSON object of numbers each.
     baseline_signals: str = "{}"
     candidate_signals: str = "{}"

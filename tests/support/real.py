@@ -24,5 +24,5 @@ def compare(workspace, name, *arguments, store="store"):
 
 def answers(run):
     """Outcomes without the means of log-probabilities: those carry the rounding of the batch they were computed in."""
-    blank = {"mean_log_prob": None, "mean_kl_floor": None, "top1_agreement": None}
+    blank = {"mean_log_prob": None, "mean_kl_floor": None, "top1_agreement": None, "token_surprise": None}
     return [replace(outcome, **blank) for outcome in read_outcomes(run)]

@@ -157,6 +157,7 @@ def _blank(
         candidate_text="",
         baseline_divergence_char=None,
         candidate_divergence_char=None,
+        token_surprise=None,
         attributes=ERASED,
     )
 

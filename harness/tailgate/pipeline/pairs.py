@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tailgate.engine.request import Request, TokenStats, Transcript, Verification
 from tailgate.pipeline.grading import Answered, grade_answers
 from tailgate.pipeline.sides import Progress, Side
+from tailgate.pipeline.surprise import Decode, characters_before, token_surprise
 from tailgate.records import CellKey, PairedOutcome
 from tailgate_slices.item import Grade, Item
 from tailgate_slices.registry import get_slice
@@ -121,8 +122,13 @@ def _pair(judged: _Judged, prompt_tokens: int, baseline: Side, candidate: Side) 
         invalid=_invalid(old, new),
         baseline_signals=_signals(old),
         candidate_signals=_signals(new),
+        token_surprise=None if split is None else _surprise(judged, baseline),
         **_token_means(judged.verified.stats),
     )
+
+
+def _surprise(judged: _Judged, baseline: Side) -> str | None:
+    return token_surprise(judged.before, judged.verified.stats, baseline.variant.tokenizer.decode)
 
 
 def _score(grade: Grade | str) -> float:
@@ -192,16 +198,5 @@ def _item_fields(item: Item, candidate: Side) -> dict[str, Any]:
     }
 
 
-def _offset(transcript: Transcript, split: int | None, decode: Callable[[tuple[int, ...]], str]) -> int | None:
-    """Characters of the answer before its first differing token.
-
-    A token can end inside a character, which then decodes to a replacement mark: the common prefix with the
-    whole text is what a reader sees as common.
-    """
-    if split is None:
-        return None
-    prefix = decode(transcript.tokens[:split])
-    return next(
-        (i for i, (a, b) in enumerate(zip(prefix, transcript.text, strict=False)) if a != b),
-        min(len(prefix), len(transcript.text)),
-    )
+def _offset(transcript: Transcript, split: int | None, decode: Decode) -> int | None:
+    return None if split is None else characters_before(transcript, split, decode)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from tailgate.records import PairedOutcome
 from tailgate.report.flips import divergence, snippet
-from tailgate.report.text import count, head, middle_out, one_line, percent
+from tailgate.report.text import count, head, left_out, middle_out, one_line, percent, visible
 from tailgate.report.view import ItemBlock
 
 MOST_BYTES = 18 << 20  # of the block as it stands in the page
@@ -24,7 +25,12 @@ REFERENCE = 600
 Change = Literal["lost", "gained", "same", "invalid"]
 CHANGES: tuple[Change, ...] = ("lost", "gained", "same", "invalid")
 # Of a row: names by number, then texts. The script of the page reads them in this order.
-FIELDS = ("candidate", "cell", "change", "id", "scores", "failed", "note", "prompt", "reference", "answers", "more")
+FIELDS = (
+    *("candidate", "cell", "change", "id", "scores", "failed", "note", "prompt", "reference", "answers"),
+    *("surprise", "more"),
+)
+# Nats from which a token is shaded more: the candidate gives it less than a half, a tenth, a hundredth.
+SHADES = tuple(-math.log(share) for share in (0.5, 0.1, 0.01))
 
 
 def item_block(outcomes: Sequence[PairedOutcome], cells: Sequence[str], most_bytes: int = MOST_BYTES) -> ItemBlock:
@@ -108,6 +114,7 @@ def _row(outcome: PairedOutcome, names: dict[str, dict[str, int]]) -> list[Any]:
         middle_out(outcome.prompt, PROMPT_HEAD, PROMPT_TAIL),
         head(outcome.reference, REFERENCE),
         answers,
+        _surprise(outcome),
         _more(outcome),
     ]
 
@@ -122,6 +129,24 @@ def _parts(text: str, start: int | None) -> list[str]:
     """An answer as what is the same, what is marked and the rest."""
     found = snippet(text, start, same=SAME, mark=MARK, rest=REST)
     return [found.same, found.mark, found.rest]
+
+
+def _surprise(outcome: PairedOutcome) -> list[tuple[str, int]]:
+    """The baseline's answer in pieces of alike shade, 0 to 3; empty where nothing changed or nobody looked."""
+    if change_of(outcome) == "same" or not outcome.token_surprise:
+        return []
+    found: list[tuple[str, int]] = []
+    at = 0
+    for characters, nats in json.loads(outcome.token_surprise):
+        piece, shade = visible(outcome.baseline_text[at : at + characters]), sum(nats > each for each in SHADES)
+        at += characters
+        if found and found[-1][1] == shade:
+            found[-1] = (found[-1][0] + piece, shade)
+        elif piece:
+            found.append((piece, shade))
+    if found and at < len(outcome.baseline_text):
+        found.append((left_out(len(outcome.baseline_text) - at), 0))
+    return found
 
 
 def _more(outcome: PairedOutcome) -> str:

@@ -25,7 +25,7 @@ gate_by = "tier"
 strata = ["tier=1", "tier=2"]
 """
 # Means of log-probabilities carry the rounding of the batch they were computed in.
-ROUNDED = {"mean_log_prob": None, "mean_kl_floor": None, "top1_agreement": None}
+ROUNDED = {"mean_log_prob": None, "mean_kl_floor": None, "top1_agreement": None, "token_surprise": None}
 
 
 @pytest.fixture(scope="module")

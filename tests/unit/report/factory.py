@@ -288,6 +288,7 @@ def tail_run() -> Run:
         divergence_token=7,
         baseline_divergence_char=16,
         candidate_divergence_char=16,
+        token_surprise="[[6,0.1],[3,0.2],[7,1.4],[6,5.3],[8,0.1]]",
     )
     decided = verdict(
         candidate(*cells),

@@ -142,6 +142,14 @@ def test_a_link_to_one_item_opens_it_side_by_side(browser, report_file):
     assert browser.execute_script(marks) == [" mpira", " the"]
 
 
+def test_tokens_of_the_baseline_are_shaded_by_what_the_candidate_makes_of_them(browser, report_file):
+    item = next(each for each in tail_run().outcomes if each.candidate_failure == "wrong_script")
+    open_items(browser, report_file, candidate=INT4, item=item.item_id)
+    wait_for_text_of_items(browser, "as the candidate finds it")
+    shaded = "[...document.querySelectorAll('#browse [class^=shade]')].map(each => [each.className, each.textContent])"
+    assert browser.execute_script(f"return {shaded}") == [["shade-1", "nacheza"], ["shade-3", " mpira"]]
+
+
 def test_items_show_hostile_text_as_text(browser, report_file):
     hostile = next(each for each in tail_run().outcomes if "<script>" in each.candidate_text)
     open_items(browser, report_file, item=hostile.item_id, cell=str(hostile.key))

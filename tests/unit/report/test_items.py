@@ -49,6 +49,21 @@ def test_texts_are_made_visible_and_cuts_are_told():
     assert "red⟨U+202E⟩evil⟨U+0000⟩⟨U+D800⟩" in "".join(row["answers"][1])
 
 
+def test_tokens_of_alike_shade_are_one_piece_and_what_nobody_looked_at_is_told():
+    seen = outcome(token_surprise="[[4,0.1],[6,0.6],[3,0.8],[3,2.4]]")
+    _, [row] = unpack(item_block([seen], []))
+    pieces = [["The value ", 0], ["is ", 1], ["482", 2], ["[… 3 characters left out …]", 0]]
+    assert row["surprise"] == pieces
+    hostile = outcome(baseline_text="\u202eab", token_surprise="[[1,9.0],[2,0.1]]")
+    _, [row] = unpack(item_block([hostile], []))
+    assert row["surprise"] == [["⟨U+202E⟩", 3], ["ab", 0]]
+
+
+def test_items_that_changed_nothing_or_were_not_looked_at_have_no_shades():
+    _, rows = unpack(item_block([same(token_surprise="[[4,0.1]]"), outcome()], []))
+    assert [row["surprise"] for row in rows] == [[], []]
+
+
 def test_a_block_too_heavy_leaves_out_what_changed_nothing_and_says_so():
     outcomes = [same(item_id=f"s{n}", index=n, prompt=str(n) * 400) for n in range(200)] + [outcome(item_id="lost")]
     whole = item_block(outcomes, [])

@@ -48,11 +48,24 @@
     text.append(rest);
   };
 
+  const SHADES = ["", "less than 1/2", "less than 1/10", "less than 1/100"];
+  const shades = (parent, pieces) => {
+    if (!pieces.length) return;
+    const folded = add(parent, "details");
+    add(folded, "summary", "the baseline's answer as the candidate finds it: the darker a token, the less likely");
+    const text = add(folded, "pre", "", { dir: "auto" });
+    for (const [piece, shade] of pieces) {
+      if (shade) add(text, "span", piece, { class: `shade-${shade}`, title: `${SHADES[shade]} by the candidate` });
+      else text.append(piece);
+    }
+  };
+
   const fill = (box, item) => {
     add(box, "p", item.note, { class: "muted" });
     const both = add(box, "div", "", { class: "answers" });
     answer(both, "baseline", item.answers[0]);
     answer(both, "candidate", item.answers[1]);
+    shades(box, item.surprise);
     add(box, "h4", "expected");
     add(box, "pre", item.reference, { dir: "auto" });
     const folded = add(box, "details");
