@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -48,7 +48,7 @@ class Counters:
 
     `computed_tokens` went through the model, padding left out; `reused_tokens` were prompt that another request had
     computed; `graph_forwards` repeated a recorded pass; `near_ties` were chosen by a margin so small that another order
-    of summation may choose otherwise.
+    of summation may choose otherwise. Seconds in passes: `decode_s` if sequences bring a few tokens, else `prefill_s`.
     """
 
     forwards: int = 0
@@ -63,6 +63,8 @@ class Counters:
     graph_forwards: int = 0
     preemptions: int = 0
     oom_retries: int = 0
+    prefill_s: float = field(default=0.0, compare=False)
+    decode_s: float = field(default=0.0, compare=False)
 
 
 class Engine(Protocol):

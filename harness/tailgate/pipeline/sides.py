@@ -232,9 +232,9 @@ class Side:
         return _added([self._counters, now])
 
     @property
-    def counters(self) -> dict[str, int]:
-        """Work done by this side: forwards, generated, cached answers, tokens."""
-        return {**asdict(self._total()), "cached": self.cached}
+    def counters(self) -> dict[str, float]:
+        """Work done by this side: forwards, generated, cached answers, tokens, seconds by phase."""
+        return {**{name: round(value, 3) for name, value in asdict(self._total()).items()}, "cached": self.cached}
 
 
 def served_model(variant: Variant, loaded: LoadedModel) -> ServedModel:

@@ -67,7 +67,7 @@ class BorrowedModel:
     def _forwards(self, packed: Pack) -> list[tuple[Any, Callable[[torch.Tensor], torch.Tensor]]]:
         """Layers, and what computes their products in this pass."""
         few_rows = self._products if packed.tokens <= MOST_ROWS else []
-        phase = _phase(packed)
+        phase = phase_of(packed)
         return [*few_rows, *((part, _in_phase(product, phase)) for part, product in self._packed)]
 
 
@@ -92,6 +92,6 @@ def _in_phase(product: PackedProduct, phase: Phase) -> Callable[[torch.Tensor], 
     return lambda x: product(x, phase)
 
 
-def _phase(packed: Pack) -> Phase:
+def phase_of(packed: Pack) -> Phase:
     """By what kind of pass it is, not by how many rows it has."""
     return "decode" if all(span.length <= LONGEST_DECODED for span in packed.spans) else "prefill"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -15,13 +16,13 @@ from tailgate.engine.drafts import BREAK, Drafter, Text
 from tailgate.engine.finish import Ending, is_out_of_memory, with_tops
 from tailgate.engine.native import backend
 from tailgate.engine.native.backend import Backend
-from tailgate.engine.native.borrowed import BorrowedModel
+from tailgate.engine.native.borrowed import BorrowedModel, phase_of
 from tailgate.engine.native.fit import probe
 from tailgate.engine.native.graphs import SIZES, CudaRecorder, GraphedModel, Repeated
 from tailgate.engine.native.head import Head, Wanted
 from tailgate.engine.native.kernel_fit import check_kernels
 from tailgate.engine.native.kv_store import KVStore
-from tailgate.engine.native.packing import pack
+from tailgate.engine.native.packing import Pack, pack
 from tailgate.engine.native.session import Session
 from tailgate.engine.prefixes import Prefix, find_prefixes
 from tailgate.engine.protocol import Counters, ServedModel
@@ -305,14 +306,22 @@ class NativeEngine:
             ) from error
 
     def _forward(self, work: _Work, spans: Sequence[Span]) -> list[list[Row]]:
+        started = time.perf_counter()
         packed = pack(spans, work.store, self.limits.block, self.model.device)
         hidden_NE = (self._graphed or self._model).forward(packed)
         wanted = [list(_wanted(span, place.low, work.jobs)) for span, place in zip(spans, packed.spans, strict=True)]
-        rows = iter(self._head.rows(hidden_NE, [each for group in wanted for each in group]))
+        rows = iter(self._head.rows(hidden_NE, [each for group in wanted for each in group]))  # waits for the device
+        self._time(packed, time.perf_counter() - started)
         self.counters.forwards += 1
         self.counters.computed_tokens += packed.tokens
         self.counters.graph_forwards = self._graphed.repeated if self._graphed else 0
         return [[next(rows) for _ in group] for group in wanted]
+
+    def _time(self, packed: Pack, seconds: float) -> None:
+        if phase_of(packed) == "decode":
+            self.counters.decode_s += seconds
+        else:
+            self.counters.prefill_s += seconds
 
     def _hand_over(self, work: _Work) -> tuple[Job, ...]:
         batch, work.finished = tuple(work.finished), []
