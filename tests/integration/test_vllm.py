@@ -17,10 +17,12 @@ import pytest
 
 from tailgate.engine.native.engine import NativeEngine
 from tailgate.engine.request import ChoiceRequest, Draft, Request
-from tailgate.errors import UsageError
+from tailgate.errors import SetupError, UsageError
 from tailgate.pipeline.engines import choose_engine
 from tailgate.pipeline.settings import EngineSettings
 from tailgate.pipeline.sides import served_checkpoint, served_model
+from tailgate.quantize.produce import Request as Produced
+from tailgate.quantize.produce import produce
 from tailgate.store.run_folder import read_manifest, read_outcomes
 from tailgate.variants.load import load
 from tailgate.variants.variant import resolve
@@ -32,7 +34,7 @@ from tests.conftest import require_tool
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
 CANDIDATE = "smollm2@rtn:bits=4,group=32"
-PER_CELL = 3
+PER_CELL = 2
 SUITE = """
 name = "two"
 version = "1"
@@ -176,6 +178,41 @@ def test_choices_are_scored_as_by_our_engine(candidate_engine, native_candidate,
     for key, scores in ours.items():
         assert theirs[key].log_likelihoods == pytest.approx(scores.log_likelihoods, abs=5e-3)
         assert theirs[key].lengths == scores.lengths
+
+
+@pytest.fixture(scope="module")
+def four_bits(tmp_path_factory):
+    """A checkpoint in codes of four bits, as `tailgate quantize` writes it."""
+    out = tmp_path_factory.mktemp("quantized") / "w4a16"
+    produce(Produced(model="smollm2", method="rtn:bits=4,group=64", out=out))
+    return str(out)
+
+
+def mean_difference(ours, theirs):
+    """Of the log-probabilities of all tokens, nats."""
+    pairs = [(a, b) for key in ours for a, b in zip(ours[key].log_probs, theirs[key].log_probs, strict=True)]
+    return sum(abs(a - b) for a, b in pairs) / len(pairs)
+
+
+def test_vllm_reads_the_codes_that_quantize_writes(four_bits, store, requests, baseline_answers):
+    """In bf16, as its kernels compute with codes on a CPU: nearer to our reading of them than that is to the parent."""
+    few = [each for each in requests if baseline_answers[each.key].tokens][:8]
+    drafts = [Draft(request=each, baseline=baseline_answers[each.key]) for each in few]
+    engine = vllm_of(four_bits, store)
+    judges = {"vllm": engine, "codes": native_of(four_bits), "parent": native_of("smollm2")}
+    seen = {
+        name: {each.transcript.key: each.stats for batch in judge.verify(drafts) for each in batch}
+        for name, judge in judges.items()
+    }
+    engine.close()
+    assert mean_difference(seen["vllm"], seen["codes"]) < mean_difference(seen["codes"], seen["parent"]) / 2
+    assert mean_difference(seen["vllm"], seen["codes"]) < 0.2
+
+
+def test_codes_that_vllm_has_no_kernel_for_here_are_one_line(store, tmp_path):
+    produce(Produced(model="smollm2", method="rtn:bits=8,group=64", out=tmp_path / "w8a16"))
+    with pytest.raises(SetupError, match=r"vLLM does not open '.*': ValueError: Failed to find a kernel"):
+        vllm_of(str(tmp_path / "w8a16"), store)
 
 
 @pytest.mark.parametrize(

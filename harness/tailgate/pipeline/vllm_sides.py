@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from tailgate.engine.protocol import Engine, ServedCheckpoint
@@ -14,6 +15,7 @@ from tailgate.pipeline.sides import EngineChoice
 from tailgate.variants.fingerprint import hash_json
 from tailgate.variants.variant import Facts, Variant, resolve
 
+BF16_NOTE = "vLLM computes with codes in bf16 on a CPU; its kernels for them have no fp32"
 NOT_SERVED = ("device_map", "execution")  # keys of a variant that say how our own loader places and computes weights
 
 
@@ -77,15 +79,25 @@ def _facts(settings: EngineSettings, variant: Variant) -> Facts:
         return plain_checkpoint(variant, settings.cache).facts
     from tailgate.variants.files import file_facts
 
-    return file_facts(variant)
+    facts = file_facts(variant)
+    dtype = _dtype(variant)
+    if dtype == facts.compute_dtype:
+        return facts
+    return replace(facts, compute_dtype=dtype, notes=(*facts.notes, BF16_NOTE))
+
+
+def _dtype(variant: Variant) -> str:
+    """The arithmetic that vLLM is asked for: that of our own loader, but where its kernels for codes have another."""
+    from tailgate.variants.formats import find_format
+    from tailgate.variants.load import compute_dtype
+
+    in_codes = variant.device.startswith("cpu") and find_format(variant.source, variant.config) is not None
+    return "bfloat16" if in_codes else str(compute_dtype(variant)).removeprefix("torch.")
 
 
 def _open(
     settings: EngineSettings, options: VllmOptions, checkpoint: ServedCheckpoint, *, in_other_batches: bool
 ) -> Engine:
-    from tailgate.variants.load import compute_dtype
-
     variant = resolve(checkpoint.spec, checkpoint.device)
     folder = plain_checkpoint(variant, settings.cache).folder if needs_writing(variant) else variant.source.folder
-    dtype = str(compute_dtype(variant)).removeprefix("torch.")
-    return open_vllm(checkpoint, folder, dtype, options, in_other_batches=in_other_batches)
+    return open_vllm(checkpoint, folder, _dtype(variant), options, in_other_batches=in_other_batches)

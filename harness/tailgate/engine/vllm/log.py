@@ -17,7 +17,10 @@ MOST_LETTERS = 400
 PREFIX = re.compile(r"^\([^)]*\)\s*(?:(?:ERROR|CRITICAL)\s[^\]]*\]\s?)?")
 ERROR = re.compile(r"^(?:[\w]+\.)*\w*(?:Error|Exception|Killed|Exit)\b.*: *\S")
 # Errors that only say that another process has failed.
-SECOND_HAND = ("Engine core initialization failed", "EngineCore encountered an issue", "cancelled", "EngineDeadError")
+SECOND_HAND = (
+    *("Engine core initialization failed", "WorkerProc initialization failed", "EngineCore encountered an issue"),
+    *("cancelled", "EngineDeadError"),
+)
 
 
 def silence_here() -> None:
