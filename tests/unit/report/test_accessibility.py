@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tailgate.report.trends import TrendPage, render
 from tests.conftest import require_tool
 from tests.unit.report.test_browser import browser, open_items, report_file
+from tests.unit.report.test_trends import line, point
 
 __all__ = ["browser", "report_file"]  # fixtures
 
@@ -45,6 +47,14 @@ def theme(request, browser):
 def test_the_report_with_everything_open_has_no_serious_violation(browser, report_file, axe, theme):
     open_items(browser, report_file, change="lost")
     browser.execute_script("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert serious(browser, axe) == {}
+
+
+def test_the_history_has_no_serious_violation(browser, axe, theme, tmp_path):
+    nights = [point(night, decision="regression" if night == 3 else "pass") for night in range(1, 5)]
+    page = render(TrendPage(runs=4, lines=(line(*nights), line(*nights[:2], cell="code/task=read"))))
+    (tmp_path / "history.html").write_text(page, encoding="utf-8")
+    browser.get((tmp_path / "history.html").as_uri())
     assert serious(browser, axe) == {}
 
 
