@@ -5,13 +5,14 @@ own) is all that a recorded pass of a GPU takes; tests/gpu records.
 """
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from tailgate.engine.native import engine as native
 from tailgate.engine.native.backend import resolve_graphs
 from tailgate.engine.native.engine import NativeEngine, NativeLimits
-from tailgate.engine.native.graphs import MOST_PIECES, SIZES
+from tailgate.engine.native.graphs import MOST_PIECES, SIZES, GraphedModel
 from tailgate.engine.scheduler import StepLimits
 from tailgate.errors import SetupError, UsageError
 from tests.support.architectures import served, tiny_architecture
@@ -118,18 +119,67 @@ def test_beginnings_within_beginnings_are_computed_anew(llama, monkeypatch):
         return hidden_NE
 
     monkeypatch.setattr(repeating._model, "forward", watch)
+    recorded, record = [], GraphedModel._record
+
+    def note(self, packed, size):
+        recorded.append(max(plan.pieces for plan in packed.plans.values()))
+        return record(self, packed, size)
+
+    monkeypatch.setattr(GraphedModel, "_record", note)
     assert_same_answers(by_key(repeating.generate(requests)), expected)
     assert 3 in computed
-    assert all(pieces <= MOST_PIECES for _, pieces in repeating._graphed._frames)
+    assert max(recorded) <= MOST_PIECES
 
 
-def test_frames_are_of_one_store(llama):
+def test_a_run_lets_go_of_its_store_and_of_what_was_recorded_over_it(llama):
     repeating = engine(llama)
-    for _ in range(2):
-        list(repeating.generate(asked(budget=2)))
-        frames = list(repeating._graphed._frames.values())
-        assert frames
-        assert {id(frame.pack.store) for frame in frames} == {id(repeating._graphed._store)}
+    batches = repeating.generate(asked(budget=2))
+    list(batches)
+    assert (repeating._graphed._store, repeating._graphed._frames) == (None, {})
+
+
+def test_another_store_is_another_beginning_before_it_takes_memory(llama):
+    graphed = engine(llama)._graphed
+    graphed._store, graphed._frames = object(), {(1, 1): object()}
+    seen = []
+
+    class Model:
+        def forward(self, packed):
+            seen.append((graphed._store, dict(graphed._frames)))
+
+    graphed.model = Model()
+    prompt = SimpleNamespace(store=object(), tokens=500, spans=())
+    graphed.forward(prompt)
+    assert seen == [(prompt.store, {})]
+
+
+class Full:
+    """Has no memory for a graph."""
+
+    def record(self, compute):
+        raise RuntimeError("CUDA error: out of memory")
+
+
+def test_a_pass_that_there_is_no_memory_to_record_is_computed_anew(llama, monkeypatch):
+    expected = by_key(engine(llama, graphs=False).generate(asked()))
+    monkeypatch.setattr(native, "Repeated", Full)
+    full = engine(llama)
+    assert_same_answers(by_key(full.generate(asked())), expected)
+    assert (full.counters.graph_forwards, full.counters.oom_retries) == (0, 0)
+
+
+class Baked:
+    """Gives what the pass gave when it was recorded, whatever it is repeated on."""
+
+    def record(self, compute):
+        found = compute().clone()
+        return lambda: found
+
+
+def test_what_was_recorded_for_good_shows_on_other_numbers(llama, monkeypatch):
+    monkeypatch.setattr(native, "Repeated", Baked)
+    with pytest.raises(SetupError, match="a recorded pass differs from the pass itself"):
+        list(engine(llama).generate(asked()))
 
 
 def test_graphs_are_asked_for_and_of_kernels_on_cuda_alone(llama):

@@ -18,7 +18,7 @@ from tailgate.engine.native import backend
 from tailgate.engine.native.backend import Backend
 from tailgate.engine.native.borrowed import BorrowedModel, phase_of
 from tailgate.engine.native.fit import probe
-from tailgate.engine.native.graphs import SIZES, CudaRecorder, GraphedModel, Repeated
+from tailgate.engine.native.graphs import CLOSE, CLOSE_IN_CODES, SIZES, CudaRecorder, GraphedModel, Repeated
 from tailgate.engine.native.head import Head, Wanted
 from tailgate.engine.native.kernel_fit import check_kernels
 from tailgate.engine.native.kv_store import KVStore
@@ -123,6 +123,7 @@ class NativeEngine:
         if kernels is None:
             raise SetupError("graphs=on: torch's own attention cannot be recorded; ask for kernels=triton too")
         device = self.model.device
+        dtype = self.model.module.dtype
         recorder = CudaRecorder(device) if device.startswith("cuda") else Repeated()
         return GraphedModel(
             model=self._model,
@@ -130,6 +131,7 @@ class NativeEngine:
             recorder=recorder,
             context=self.model.context_length,
             spare=self._slots,
+            close=CLOSE_IN_CODES if self.model.kv or self.near_tie > NEAR_TIE.get(dtype, 0.0) else CLOSE[dtype],
         )
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[Transcript, ...]]:
@@ -223,11 +225,15 @@ class NativeEngine:
         """Run jobs to their ends, handing over finished ones in batches."""
         work = self._begin(jobs)
         del jobs  # what is finished is handed over and forgotten
-        while work.scheduler.unfinished:
-            if (step := self._step(work)) is not None:
-                work.scheduler.end_step(step)
-            if len(work.finished) >= YIELD_AT:
-                yield self._hand_over(work)
+        try:
+            while work.scheduler.unfinished:
+                if (step := self._step(work)) is not None:
+                    work.scheduler.end_step(step)
+                if len(work.finished) >= YIELD_AT:
+                    yield self._hand_over(work)
+        finally:
+            if self._graphed is not None:
+                self._graphed.forget()
         self._count(work.scheduler)
         if work.finished:
             yield self._hand_over(work)

@@ -154,6 +154,8 @@ class Session:
     def close(self) -> None:
         """Count what was done; requests under way are dropped."""
         self._engine._count(self._work.scheduler)
+        if self._engine._graphed is not None:
+            self._engine._graphed.forget()
         self._jobs.clear()
 
 
