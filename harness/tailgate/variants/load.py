@@ -236,6 +236,7 @@ def _fingerprint(variant: Variant, source_sha256: str, eos: tuple[int, ...]) -> 
             variant.spec.options.get("dtype"),
             method and [method.name, method.version, dict(variant.options), dict(method.versions())],
             *([f"kv={variant.kv}"] if variant.kv else []),
+            *variant.format_versions(),
         ]
     )
 

@@ -103,6 +103,11 @@ class Variant:
     def _text_config(self) -> Any:
         return self.config.get_text_config()
 
+    def format_versions(self) -> list[str]:
+        """The format of stored codes, once its arithmetic has changed; empty before that, and for plain weights."""
+        found = None if self.address else find_format(self.source, self.config)
+        return [f"{found.name} {found.version}"] if found is not None and found.version > 1 else []
+
     def facts_key(self) -> str:
         """Key under which the facts of this variant may be cached: files, method, options and versions."""
         return hash_json(
@@ -113,6 +118,7 @@ class Variant:
                 "options": dict(self.options),
                 "common": dict(self.spec.options),
                 "device": self.device.split(":")[0],
+                "format": self.format_versions(),
                 "versions": {**_base_versions(), **(self.method.versions() if self.method else {})},
             }
         )
@@ -221,11 +227,14 @@ def _load_config(source: Source) -> Any:
 
 
 def _brings_code(source: Source) -> bool:
-    """Whether a configuration names modelling code that lies beside it."""
+    """Whether a configuration names modelling code beside it, of an architecture that transformers does not have."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
     try:
-        return "auto_map" in json.loads((source.folder / "config.json").read_text(encoding="utf-8"))
+        found = json.loads((source.folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
+    return isinstance(found, dict) and "auto_map" in found and found.get("model_type") not in CONFIG_MAPPING
 
 
 def cached_facts(variant: Variant, cache: MutableMapping[str, Any], reader: str = "") -> Facts | None:

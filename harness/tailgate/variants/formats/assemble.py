@@ -62,6 +62,7 @@ class StoredFormat:
     name: str
     plan: Planner
     executions: tuple[Execution, ...] = ("dequantized", "packed")
+    version: int = 1
 
     def describe(self, source: Source, config: Any) -> Description:
         """See `Format.describe`."""

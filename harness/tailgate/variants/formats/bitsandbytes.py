@@ -173,5 +173,10 @@ def _eight(shards: Shards, weight: str, threshold: float) -> LibraryLayer:
 
 
 FORMAT = LibraryFormat(
-    name="bitsandbytes", package="bitsandbytes", extra="bnb", plan=plan, executions=("packed", "dequantized")
+    name="bitsandbytes",
+    package="bitsandbytes",
+    extra="bnb",
+    plan=plan,
+    executions=("packed", "dequantized"),
+    version=2,  # products in the dtype that was asked for, on every CPU
 )

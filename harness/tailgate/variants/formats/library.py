@@ -70,6 +70,7 @@ class LibraryFormat:
     extra: str
     plan: Planner
     executions: tuple[Execution, ...]
+    version: int = 1
 
     def describe(self, source: Source, config: Any) -> Description:
         """See `Format.describe`."""

@@ -65,6 +65,7 @@ class Format(Protocol):
 
     name: str
     executions: tuple[Execution, ...]  # the first is the default
+    version: int  # bumped when the arithmetic over its codes changes
 
     def describe(self, source: Source, config: Any) -> Description:
         """What the checkpoint says of itself, from its configuration and the headers of its files.
