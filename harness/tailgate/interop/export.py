@@ -185,8 +185,22 @@ def export_wandb(run: Exported) -> list[Path]:
     return written
 
 
+# Variables that make trackio send what it is told.
+TRACKIO_SENDS = (
+    "TRACKIO_SPACE_ID",
+    "TRACKIO_SERVER_URL",
+    "TRACKIO_BUCKET_ID",
+    "TRACKIO_DATASET_ID",
+    "TRACKIO_WEBHOOK_URL",
+)
+
+
 def export_trackio(run: Exported) -> list[Path]:
     """A local run of trackio for each candidate, in a folder that `TRACKIO_DIR` names when it is shown."""
+    if sent := sorted(name for name in TRACKIO_SENDS if os.environ.get(name)):
+        raise SetupError(
+            f"{sent[0]} is set, by which trackio would send the run away; unset it, nothing is sent from here"
+        )
     os.environ["TRACKIO_DIR"] = str(run.out / "trackio")  # read where trackio is imported
     try:
         import trackio

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tailgate.errors import SetupError
 from tailgate.interop.export import Exported, export, metrics
 from tests.unit.report.factory import INT4, candidate, cell, manifest, small_run, undecided_cell, verdict
 
@@ -122,6 +123,12 @@ def test_trackio_reads_its_run_back(run, require, capfd):
     assert found["name"] == INT4
     assert found["config"]["decision"] == "regression"
     assert found["metrics"]["long_context/len_2048/delta"] == -0.1
+
+
+def test_trackio_is_not_asked_where_it_would_send(run, monkeypatch):
+    monkeypatch.setenv("TRACKIO_SPACE_ID", "org/space")
+    with pytest.raises(SetupError, match="TRACKIO_SPACE_ID is set, by which trackio would send the run away"):
+        export(run, "trackio")
 
 
 @pytest.mark.parametrize("package", ["mlflow", "wandb", "trackio"])
