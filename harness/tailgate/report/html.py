@@ -38,6 +38,7 @@ class Picture:
     light: str = ""
     dark: str = ""
     missing: str | None = None
+    marks: int = 0  # of variants, where it holds some
 
 
 def render(view: ReportView) -> str:
@@ -90,7 +91,7 @@ def plot(candidate: CandidateView) -> Plot:
 def scatter_of(view: ReportView, across: scatter.Across) -> Picture:
     """What several candidates lose against what they save."""
     points = scatter.drawable(view.costs.points if view.costs else (), across)
-    return picture(points, lambda drawn, theme: scatter.draw(drawn, theme, across))
+    return replace(picture(points, lambda drawn, theme: scatter.draw(drawn, theme, across)), marks=len(points))
 
 
 Drawn = TypeVar("Drawn")

@@ -136,10 +136,13 @@ def _surprise(outcome: PairedOutcome) -> list[tuple[str, int]]:
     if change_of(outcome) == "same" or not outcome.token_surprise:
         return []
     found: list[tuple[str, int]] = []
-    at = 0
-    for characters, nats in json.loads(outcome.token_surprise):
-        piece, shade = visible(outcome.baseline_text[at : at + characters]), sum(nats > each for each in SHADES)
-        at += characters
+    at, most = 0, 0.0
+    for characters, nats in _told(outcome.token_surprise):
+        most = max(most, nats)  # a token that ends inside a character is seen in the one that completes it
+        if not characters:
+            continue
+        piece, shade = visible(outcome.baseline_text[at : at + characters]), sum(most > each for each in SHADES)
+        at, most = at + characters, 0.0
         if found and found[-1][1] == shade:
             found[-1] = (found[-1][0] + piece, shade)
         elif piece:
@@ -147,6 +150,14 @@ def _surprise(outcome: PairedOutcome) -> list[tuple[str, int]]:
     if found and at < len(outcome.baseline_text):
         found.append((left_out(len(outcome.baseline_text) - at), 0))
     return found
+
+
+def _told(token_surprise: str) -> list[tuple[int, float]]:
+    """Characters and nats of tokens; none where the column was damaged: it only adorns."""
+    try:
+        return [(int(characters), float(nats)) for characters, nats in json.loads(token_surprise)]
+    except (TypeError, ValueError):
+        return []
 
 
 def _more(outcome: PairedOutcome) -> str:

@@ -5,6 +5,8 @@ import gzip
 import json
 from dataclasses import replace
 
+import pytest
+
 from tailgate.report.items import FIELDS, item_block
 from tests.unit.report.factory import HOSTILE, INT8, outcome, win
 
@@ -57,6 +59,18 @@ def test_tokens_of_alike_shade_are_one_piece_and_what_nobody_looked_at_is_told()
     hostile = outcome(baseline_text="\u202eab", token_surprise="[[1,9.0],[2,0.1]]")
     _, [row] = unpack(item_block([hostile], []))
     assert row["surprise"] == [["⟨U+202E⟩", 3], ["ab", 0]]
+
+
+def test_a_token_inside_a_character_shades_the_character():
+    seen = outcome(baseline_text="a\U0001f600b", token_surprise="[[1,0.1],[0,9.0],[0,0.1],[1,0.1],[1,0.1]]")
+    _, [row] = unpack(item_block([seen], []))
+    assert row["surprise"] == [["a", 0], ["\U0001f600", 3], ["b", 0]]
+
+
+@pytest.mark.parametrize("damaged", ["{", "5", "[1]", "[[1,null]]", '[["a",1]]'])
+def test_damaged_shades_are_left_out(damaged):
+    _, [row] = unpack(item_block([outcome(token_surprise=damaged)], []))
+    assert row["surprise"] == []
 
 
 def test_items_that_changed_nothing_or_were_not_looked_at_have_no_shades():
