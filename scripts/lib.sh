@@ -40,7 +40,7 @@ install() {
 overlay() {
   local over=$1 stamp
   shift
-  stamp=$over/.installed-$(printf '%s\n' "$@" | cat - "$root/pyproject.toml" "$root/constraints.txt" | sha256sum | cut -c1-16)
+  stamp=$over/.installed-$(printf '%s\n' "$@" "$(site_of "$venv")" | cat - "$root/pyproject.toml" "$root/constraints.txt" | sha256sum | cut -c1-16)
   [ -e "$stamp" ] && return
   [ -x "$over/bin/python" ] || "$venv/bin/python" -m venv "$over"
   site_of "$venv" >"$(site_of "$over")/tests.pth"

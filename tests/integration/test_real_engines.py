@@ -95,8 +95,8 @@ def test_reference_answers_do_not_depend_on_the_batch(workspace):
 
 def test_native_and_reference_engine_give_the_same_outcomes(workspace):
     asked = ["smollm2", "smollm2@rtn:bits=4,group=64", "--max-items", 4, "--fixed-n", "--controls", "none"]
-    compare(workspace, "native", *asked, "--engine", "native", store="native-store")
-    compare(workspace, "reference", *asked, "--engine", "reference", store="reference-store")
+    compare(workspace, "native", *asked, "--engine", "native", store="native-store", suite="hasty.toml")
+    compare(workspace, "reference", *asked, "--engine", "reference", store="reference-store", suite="hasty.toml")
     assert answers(workspace / "native") == answers(workspace / "reference")
     counters = read_manifest(workspace / "native")["counters"]
     assert sum(side["near_ties"] for side in counters.values()) <= 2

@@ -24,11 +24,11 @@ def kill_after(asked, seconds):
 def test_run_killed_at_five_random_points_resumes_to_the_same_outcomes(workspace):
     asked = ["smollm2", INT2, "--max-items", 4, "--controls", "none"]
     started = time.monotonic()
-    compare(workspace, "whole", *asked, store="whole-store")
+    compare(workspace, "whole", *asked, store="whole-store", suite="hasty.toml")
     whole_s = time.monotonic() - started
     cut = workspace / "cut"
     rng = random.Random(20261123)
-    first = command(workspace, "compare", *asked, "--suite", workspace / "few.toml", "--out", cut, store="cut-store")
+    first = command(workspace, "compare", *asked, "--suite", workspace / "hasty.toml", "--out", cut, store="cut-store")
     later = command(workspace, "compare", "--resume", cut, store="cut-store")
     # A process killed before it made its folder has nothing to resume: it is simply started again.
     for _ in range(5):
@@ -43,15 +43,15 @@ def test_run_killed_at_five_random_points_resumes_to_the_same_outcomes(workspace
 
 def test_residency_one_gives_the_outcomes_of_both(workspace):
     asked = ["smollm2", "smollm2@rtn:bits=4,group=64", "--max-items", 2, "--controls", "none"]
-    compare(workspace, "both", *asked, store="both-store")
-    compare(workspace, "one", *asked, "--residency", "one", store="one-store")
+    compare(workspace, "both", *asked, store="both-store", suite="hasty.toml")
+    compare(workspace, "one", *asked, "--residency", "one", store="one-store", suite="hasty.toml")
     assert answers(workspace / "one") == answers(workspace / "both")
 
 
 def test_a_night_killed_in_the_middle_goes_on_and_ends_with_the_verdict_of_its_run(workspace):
     (workspace / "nightly.toml").write_text(
         'folder = "nights"\n[run]\nbaseline = "smollm2"\ncandidates = ["smollm2@rtn:bits=3,group=64"]\n'
-        f'suite = "{workspace / "few.toml"}"\nmax_items = 8\ncontrols = "none"\nstore = "{workspace / "store"}"\n'
+        f'suite = "{workspace / "hasty.toml"}"\nmax_items = 8\ncontrols = "none"\nstore = "{workspace / "store"}"\n'
     )
     asked = [*TAILGATE, "nightly", str(workspace / "nightly.toml")]
     night = subprocess.Popen(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -12,7 +12,7 @@ SUITE = """
 name = "few"
 version = "1"
 seed = 20261123
-gate = "quick"
+gate = "{gate}"
 [[slices]]
 name = "general"
 gate_by = "tier"
@@ -31,6 +31,8 @@ gate_by = "hops"
 strata = ["hops=1,noise=0,style=zero"]
 """
 CELLS = 4
+# Calibrates on ten items of a cell instead of forty: for runs whose verdict nobody looks at.
+HASTY_GATE = "max_items = 20\nmin_items = 10\nbatch_items = 10\ncalibration_items = 10\n"
 TAILGATE = [sys.executable, "-c", "from tailgate.cli import main; main()"]
 
 
@@ -38,9 +40,9 @@ def command(workspace, *arguments, store="store"):
     return [*TAILGATE, *map(str, arguments), "--store", str(workspace / store), "--quiet"]
 
 
-def compare(workspace, name, *arguments, store="store"):
+def compare(workspace, name, *arguments, store="store", suite="few.toml"):
     asked = command(
-        workspace, "compare", *arguments, "--suite", workspace / "few.toml", "--out", workspace / name, store=store
+        workspace, "compare", *arguments, "--suite", workspace / suite, "--out", workspace / name, store=store
     )
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr, done.stderr
