@@ -35,7 +35,7 @@ fi
 
 if [ "${TAILGATE_TEST_RAY:-0}" != 1 ]; then
   echo "Ray was not tested on the embedded model: set TAILGATE_TEST_RAY=1"
-elif fits "Ray on the embedded model" 250; then
+elif fits "Ray on the embedded model" 500; then
   python -m pytest -q -m slow tests/integration/test_ray.py
 fi
 

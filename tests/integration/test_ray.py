@@ -125,7 +125,7 @@ def test_a_run_that_lost_its_cluster_is_continued_in_one_process(workspace):
             nodes.head_node.kill_all_processes(check_alive=False, allow_graceful=False, wait=True)
 
         with pytest.raises(SetupError, match="what was answered is kept"):
-            compare(workspace, "gone", Answers(60, end_everything), executor="ray", ray_address=nodes.address)
+            compare(workspace, "gone", Answers(150, end_everything), executor="ray", ray_address=nodes.address)
     options = CompareOptions(
         baseline="smollm2",
         candidates=(CANDIDATE,),
@@ -137,5 +137,5 @@ def test_a_run_that_lost_its_cluster_is_continued_in_one_process(workspace):
         store=workspace / "store-gone",
     )
     resumed = compare_variants(options)
-    assert resumed.manifest["counters"]["baseline"]["cached"] >= 40
+    assert resumed.manifest["counters"]["baseline"]["cached"] >= 100
     check_same(workspace, "gone")
