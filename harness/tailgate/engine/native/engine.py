@@ -314,13 +314,14 @@ class NativeEngine:
     def _forward(self, work: _Work, spans: Sequence[Span]) -> list[list[Row]]:
         started = time.perf_counter()
         packed = pack(spans, work.store, self.limits.block, self.model.device)
+        repeated = self._graphed.repeated if self._graphed else 0
         hidden_NE = (self._graphed or self._model).forward(packed)
         wanted = [list(_wanted(span, place.low, work.jobs)) for span, place in zip(spans, packed.spans, strict=True)]
         rows = iter(self._head.rows(hidden_NE, [each for group in wanted for each in group]))  # waits for the device
         self._time(packed, time.perf_counter() - started)
         self.counters.forwards += 1
         self.counters.computed_tokens += packed.tokens
-        self.counters.graph_forwards = self._graphed.repeated if self._graphed else 0
+        self.counters.graph_forwards += self._graphed.repeated - repeated if self._graphed else 0
         return [[next(rows) for _ in group] for group in wanted]
 
     def _time(self, packed: Pack, seconds: float) -> None:
