@@ -37,15 +37,21 @@ def round_vectors(x: np.ndarray, kv: str) -> np.ndarray:
     return (np.rint(scaled) if kv == "int8" else to_e4m3(scaled)) * scale
 
 
+def round_by(x: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """8-bit floats by a scale that was given."""
+    return to_e4m3(np.clip(x / scale, -LIMITS["fp8"], LIMITS["fp8"])) * scale
+
+
 def rounding(served: ServedModel, kv: str) -> ServedModel:
     """The same model for the reference engine, attending to rounded keys and values."""
 
-    def rounded(x: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(round_vectors(x.numpy(), kv))
+    def rounded(x: torch.Tensor, scale: torch.Tensor | None) -> torch.Tensor:
+        return torch.from_numpy(round_vectors(x.numpy(), kv) if scale is None else round_by(x.numpy(), scale.numpy()))
 
     def attention(module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any, **more: Any):
         plain = sys.modules[type(module).__module__].eager_attention_forward
-        return plain(module, query, rounded(key), rounded(value), mask, **more)
+        scales = (module.kv_scales.of_keys, module.kv_scales.of_values) if kv == "stored" else (None, None)
+        return plain(module, query, rounded(key, scales[0]), rounded(value, scales[1]), mask, **more)
 
     name = f"rounded_{kv}"
     AttentionInterface.register(name, attention)

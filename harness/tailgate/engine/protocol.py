@@ -20,7 +20,9 @@ class ServedModel:
     pad_token_id: int
     context_length: int
     device: str
-    kv: str = ""  # how keys and values are stored: int8, fp8, int4, or empty: as computed
+    # How keys and values are stored: int8, fp8, int4, stored, or empty: as computed. `stored` goes by scales that
+    # attention modules carry: `kv_scales.of_keys` and `kv_scales.of_values`, [heads, 1, 1] or [1, 1, 1] each.
+    kv: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,7 @@ def _native_engine(settings: EngineSettings) -> EngineChoice:
         computed_by=by,
         build=partial(NativeEngine, limits=limits),
         rated=True,
-        kv=frozenset({"int8", "fp8", "int4"}),
+        kv=frozenset({"int8", "fp8", "int4", "stored"}),
         build_other=partial(NativeEngine, limits=other),
         other="384-tokens-24-rows-reversed-unshared-undrafted",
     )

@@ -96,7 +96,9 @@ def _gate(gate: Mapping[str, Any], verdict: RunVerdict) -> FactGroup:
 def _variant(variant: Mapping[str, Any]) -> list[Fact]:
     own = _pick(variant, "spec", "fingerprint", "method", "storage_dtype", "compute_dtype")
     if variant.get("kv"):
-        own.append(Fact(label="keys and values", value=f"stored as {show(variant['kv'])}"))
+        declared = variant["kv"] == "stored"
+        told = "stored as the checkpoint declares" if declared else f"stored as {show(variant['kv'])}"
+        own.append(Fact(label="keys and values", value=told))
     if variant.get("execution"):
         own.append(Fact(label="quantized layers", value=f"computed {show(variant['execution'])}"))
     return own

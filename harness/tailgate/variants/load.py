@@ -18,6 +18,7 @@ from tailgate.variants.formats import find_format
 from tailgate.variants.formats.protocol import Execution, Read, Reading
 from tailgate.variants.linear import first_uncovered
 from tailgate.variants.method import COMMON_KEYS, Applied
+from tailgate.variants.registry import STORED
 from tailgate.variants.variant import FINGERPRINT_VERSION, Facts, Variant
 
 # Where a configuration was read from and by which version: no part of what is computed.
@@ -146,6 +147,7 @@ def _read_stored(variant: Variant) -> Read | None:
             device=variant.device,
             execution=cast(Execution | None, execution),
             attention=_attention(variant),
+            stored_cache=variant.kv == STORED,
         )
     )
 

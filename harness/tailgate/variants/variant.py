@@ -12,7 +12,7 @@ from typing import Any
 from tailgate.errors import CheckpointError, VariantError
 from tailgate.variants.address import ENDPOINT, Address, is_address, parse_address
 from tailgate.variants.fingerprint import file_identity, hash_json
-from tailgate.variants.formats import find_format, settings_of
+from tailgate.variants.formats import describe_checkpoint, find_format, settings_of
 from tailgate.variants.formats.beside import settings_beside
 from tailgate.variants.formats.protocol import Format
 from tailgate.variants.method import Method, OptionValue, resolve_options
@@ -25,7 +25,7 @@ FINGERPRINT_VERSION = 1  # bumped when another rule decides what a fingerprint c
 # Values of the keys that every method takes.
 COMMON_CHOICES = {
     "dtype": ("fp16", "bf16", "fp32"),
-    "kv": ("int8", "fp8", "int4"),
+    "kv": ("int8", "fp8", "int4", STORED),
     "execution": ("packed", "dequantized"),
 }
 
@@ -86,7 +86,10 @@ class Variant:
 
     @property
     def kv(self) -> str:
-        """How keys and values of past tokens are stored: int8, fp8, int4, or empty: as computed."""
+        """How keys and values of past tokens are stored: int8, fp8, int4, stored, or empty: as computed.
+
+        `stored`: as the checkpoint declares, by its own scales.
+        """
         return self.spec.options.get("kv", "")
 
     @property
@@ -152,6 +155,7 @@ def resolve(text: str, device: str) -> Variant:
     check_files(source)
     config, tokenizer = _read_heads(source, json.dumps(file_identity(source.weight_files)))
     _check_stored(spec, method, find_format(source, config))
+    _check_cache(spec, source, config)
     return Variant(
         spec=spec,
         source=source,
@@ -200,6 +204,17 @@ def _check_stored(spec: VariantSpec, method: Method | None, stored: Format | Non
     if asked is not None and asked not in served:
         what = f"{stored.name} serves {' and '.join(served)}" if stored else "its weights are stored plainly"
         raise VariantError(f"variant '{spec.text}': execution={asked}, but {what}; leave the key out")
+
+
+def _check_cache(spec: VariantSpec, source: Source, config: Any) -> None:
+    if spec.options.get("kv") != STORED:
+        return
+    described = describe_checkpoint(source, config)
+    if described is None or not described.kv_cache:
+        raise VariantError(
+            f"variant '{spec.text}': kv={STORED}, but the checkpoint declares no scheme for keys and values; "
+            "use kv=int8, fp8 or int4"
+        )
 
 
 @functools.lru_cache(maxsize=8)

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from tailgate.engine.blocks import Copy, Run
-from tailgate.engine.native.kv_codes import CODECS
+from tailgate.engine.native.kv_codes import CODECS, Fp8
 from tailgate.engine.native.kv_store import KVStore
 from tailgate.errors import SetupError
-from tests.support.rounded_attention import round_vectors
+from tests.support.rounded_attention import round_vectors, to_e4m3
 
 KINDS = ("int8", "fp8", "int4")
 
@@ -55,6 +55,31 @@ def test_a_vector_that_is_not_finite_stays_so_and_spoils_no_other(kind, bad):
     assert not bool(found[1, 1].isfinite().any())
     found[1, 1] = 0.0
     assert bool(found.isfinite().all())
+
+
+GIVEN = torch.tensor([0.5, 2.0, 1e-3]).reshape(3, 1, 1)
+
+
+def test_a_given_scale_is_used_for_every_vector_and_what_lies_beyond_it_is_cut():
+    x_HND, codec = vectors(), Fp8(GIVEN)
+    found = codec.decode(codec.encode(x_HND), torch.float32)
+    expected = to_e4m3(np.clip(x_HND.numpy() / GIVEN.numpy(), -448, 448)) * GIVEN.numpy()
+    assert np.array_equal(found.numpy(), expected)
+    assert float(found[2].abs().max()) == pytest.approx(0.448)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_a_given_scale_makes_no_number_of_what_is_none(bad):
+    x_HND, codec = vectors(tokens=3), Fp8(GIVEN)
+    x_HND[1, 1, 5] = bad
+    found = codec.decode(codec.encode(x_HND), torch.float32)
+    assert bool(found[1, 1].isnan().all())
+    assert int(found.isnan().sum()) == x_HND.shape[2]
+
+
+def test_a_layer_without_the_scales_that_were_asked_for_is_refused():
+    with pytest.raises(SetupError, match="kv=stored: a layer has no scales"):
+        KVStore(slots=16, kv="stored").write(0, vectors(tokens=2), vectors(tokens=2), torch.arange(2))
 
 
 def test_every_code_of_fp8_is_read_as_torch_reads_it():

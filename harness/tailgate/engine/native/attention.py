@@ -18,6 +18,7 @@ import torch
 
 from tailgate.engine.blocks import Run
 from tailgate.engine.native.kernel_attention import attend
+from tailgate.engine.native.kv_codes import Scales
 from tailgate.engine.native.packing import Pack, PackedSpan
 from tailgate.errors import SetupError
 from tailgate_kernels.dispatch import Kernels
@@ -92,7 +93,8 @@ def packed_attention(
     q_QND, k_HND, v_HND = query[0], key[0], value[0]
     scale = float(scaling) if scaling is not None else q_QND.shape[-1] ** -0.5
     # A token sees its own pass as later passes will: where the store rounds, chunks and batches change nothing.
-    k_HND, v_HND = tailgate_pack.store.write(layer, k_HND, v_HND, tailgate_pack.slots_N)
+    scales = _scales(module)
+    k_HND, v_HND = tailgate_pack.store.write(layer, k_HND, v_HND, tailgate_pack.slots_N, scales)
     layer_io = _Layer(pack=tailgate_pack, layer=layer, q_QND=q_QND, k_HND=k_HND, v_HND=v_HND, scale=scale)
     if tailgate_kernels is not None:
         look = Look(scale=scale, window=sliding_window, softcap=softcap)
@@ -102,6 +104,12 @@ def packed_attention(
     else:
         out_QND = _spelled_out(layer_io, tailgate_pack.spans, sliding_window, softcap, s_aux)
     return out_QND.transpose(0, 1)[None], None
+
+
+def _scales(module: torch.nn.Module) -> Scales | None:
+    """The scales that came with the checkpoint for a layer's keys and values."""
+    held = getattr(module, "kv_scales", None)
+    return None if held is None else (held.of_keys, held.of_values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ def attend(
 ) -> torch.Tensor:
     """Attention of packed queries over a layer of the store, in which their own key-values lie; [Q, N, D]."""
     k, v = pack.store.parts(layer)
-    stored = StoredKV(kv=cast(KVFormat, pack.store.kv), k=k, v=v)
+    stored = StoredKV(kv=cast(KVFormat, pack.store.codes), k=k, v=v)
     heads = Heads(queries=q_QND.shape[0], kv=stored.heads, size=q_QND.shape[2], dtype=q_QND.dtype, kv_format=stored.kv)
     plan = pack.plans.get(heads)
     if plan is None:

@@ -4,6 +4,7 @@ A vector (one token, one key-value head, keys and values apart) is rounded by it
 
 - ``int8``: ``scale = absmax / 127``, codes ``round(x / scale)`` in [-127, 127], read back as ``code * scale``;
 - ``fp8``: ``scale = absmax / 448``, codes ``x / scale`` rounded to float8_e4m3fn, read back as ``code * scale``;
+- ``stored``: the same by a scale that came with the checkpoint; what lies beyond 448 scales becomes 448 of them;
 - ``int4``: ``step = (max - min) / 15``, codes ``round((x - min) / step)`` in [0, 15], read back as
   ``code * step + min``; two codes a byte, entry ``d`` in the low half and entry ``d + D/2`` in the high half.
 
@@ -18,20 +19,22 @@ decides between two codes the difference grows to a code's step, and deep models
 far that moves logits, and choices by a smaller margin are counted as near ties.
 
 Arithmetic is fp32 whatever the model computes in. A vector that is not finite has no finite scale, and nothing of it is
-read back as finite.
+read back as finite: where a scale was given, too, it is replaced by NaN.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
 from tailgate.errors import SetupError
 
-# Shape legend: H key-value heads, N tokens, D head size, B bytes of codes, 1 a number per vector.
+# Shape legend: H key-value heads, N tokens, D head size, B bytes of codes, 1 a number per vector or for all of them.
 
 Parts = tuple[torch.Tensor, ...]  # what is kept of vectors: [H, N, *] each
+Scales = tuple[torch.Tensor, torch.Tensor]  # of keys and of values, [H, 1, 1] or [1, 1, 1]
 
 INT8_MOST = 127
 FP8_MOST = 448.0
@@ -78,13 +81,23 @@ class Int8:
         return codes_HND.float().mul_(scale_HN1).to(dtype)
 
 
+@dataclass(frozen=True, slots=True)
 class Fp8:
-    """Floats of 4 exponent and 3 mantissa bits: codes [H, N, D] as int8, scales [H, N, 1] fp32."""
+    """Floats of 4 exponent and 3 mantissa bits: codes [H, N, D] as int8, scales [H, N, 1] fp32.
+
+    `given`: a scale for all vectors of a head or of all heads, [H, 1, 1] or [1, 1, 1]; None: found from each vector.
+    """
+
+    given: torch.Tensor | None = None
 
     def encode(self, x_HND: torch.Tensor) -> Parts:
         """Codes and scales."""
         x_HND = x_HND.float()
-        scale_HN1 = x_HND.abs().amax(dim=-1, keepdim=True) / FP8_MOST
+        most_HN1 = x_HND.abs().amax(dim=-1, keepdim=True)
+        if self.given is None:
+            scale_HN1 = most_HN1 / FP8_MOST
+        else:
+            scale_HN1 = torch.where(most_HN1.isfinite(), self.given, torch.nan)
         codes_HND = (x_HND / _nonzero(scale_HN1)).clamp_(-FP8_MOST, FP8_MOST)
         return codes_HND.to(torch.float8_e4m3fn).view(torch.int8), scale_HN1
 
@@ -127,7 +140,23 @@ class Int4:
         return x_HND.mul_(grid_HN2[..., :1]).add_(grid_HN2[..., 1:]).to(dtype)
 
 
+STORED = "stored"  # by scales of the checkpoint: attention modules carry them as `kv_scales`, of keys and of values
 CODECS: dict[str, Codec] = {"": AsComputed(), "int8": Int8(), "fp8": Fp8(), "int4": Int4()}
+
+
+def codecs(kv: str, scales: Scales | None) -> tuple[Codec, Codec]:
+    """What writes the keys, and what writes the values, of a layer.
+
+    Raises
+    ------
+    SetupError
+        Scales of the checkpoint are asked for, and the layer has none.
+    """
+    if kv != STORED:
+        return CODECS[kv], CODECS[kv]
+    if scales is None:
+        raise SetupError("kv=stored: a layer has no scales for its keys and values; leave kv= out or use kv=fp8")
+    return Fp8(scales[0]), Fp8(scales[1])
 
 
 def _nonzero(scale_HN1: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from tailgate.engine.blocks import Copy, Run
-from tailgate.engine.native.kv_codes import CODECS, Parts
+from tailgate.engine.native.kv_codes import CODECS, STORED, Parts, Scales, codecs
 
 # Shape legend: H key-value heads, S slots, N packed tokens, m slots of a run, D head size.
 
@@ -18,21 +18,31 @@ class KVStore:
     Parameters
     ----------
     slots : tokens it holds.
-    kv : how keys and values are stored: int8, fp8, int4, or empty: as computed.
+    kv : how keys and values are stored: int8, fp8, int4, stored, or empty: as computed.
     """
 
     def __init__(self, slots: int, kv: str = "") -> None:
-        self.slots, self.kv = slots, kv
-        self._codec = CODECS[kv]
+        self.slots, self._asked = slots, kv
+        self.codes = "fp8" if kv == STORED else kv
+        self._codec = CODECS[self.codes]  # reads what was written: scales lie beside the codes, given or found
         self._layers: dict[int, tuple[Parts, Parts]] = {}  # slabs [H, S, *] of keys and of values
         self._dtype = torch.float32  # of what is written
 
     def write(
-        self, layer: int, k_HND: torch.Tensor, v_HND: torch.Tensor, slots_N: torch.Tensor
+        self,
+        layer: int,
+        k_HND: torch.Tensor,
+        v_HND: torch.Tensor,
+        slots_N: torch.Tensor,
+        scales: Scales | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Put the key-values of packed tokens into their slots; return them as every later pass will read them."""
+        """Put the key-values of packed tokens into their slots; return them as every later pass will read them.
+
+        `scales` are those that came with the checkpoint, for a store that goes by them.
+        """
         self._dtype = k_HND.dtype
-        new = self._codec.encode(k_HND), self._codec.encode(v_HND)
+        of_keys, of_values = codecs(self._asked, scales)
+        new = of_keys.encode(k_HND), of_values.encode(v_HND)
         if layer not in self._layers:
             self._layers[layer] = self._slabs(new[0]), self._slabs(new[1])
         for slabs, parts in zip(self._layers[layer], new, strict=True):

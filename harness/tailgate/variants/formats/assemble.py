@@ -18,6 +18,7 @@ from tailgate.variants.source import Source
 if TYPE_CHECKING:
     import torch
 
+    from tailgate.variants.formats.cache import CacheScheme
     from tailgate_kernels.reference import InputGrid, Weight
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -37,7 +38,8 @@ class Plan:
     """What the headers of a checkpoint hold.
 
     `layers`: name of a layer -> what reads it. `parts`: tensors that belong to those layers or stand for no weight.
-    `quantizes`: whether the configuration says that a linear layer of this name is quantized.
+    `quantizes`: whether the configuration says that a linear layer of this name is quantized. `cache`: how keys and
+    values are to be stored, where the checkpoint says so.
     """
 
     description: Description
@@ -46,12 +48,9 @@ class Plan:
     parts: frozenset[str]
     quantizes: Callable[[str], bool] = lambda name: False
     notes: tuple[str, ...] = ()
+    cache: CacheScheme | None = None
 
 
-KV_NOTE = (
-    "the checkpoint asks for keys and values in {}; they are stored as computed unless the variant says kv=, "
-    "and its scales for them are not used"
-)
 Planner = Callable[[Shards, Mapping[str, Any]], Plan]
 
 
@@ -113,6 +112,7 @@ def plain_matrices(shards: Shards, parts: frozenset[str]) -> tuple[str, ...]:
 def _assemble(reading: Reading, shards: Shards, plan: Plan) -> Read:
     import torch
 
+    from tailgate.variants.formats.cache import put_scales
     from tailgate_kernels.reference import dequantize
 
     execution = reading.execution or "dequantized"
@@ -134,14 +134,27 @@ def _assemble(reading: Reading, shards: Shards, plan: Plan) -> Read:
     _check_left(module, shards, plan)
     for name, replace in replacing.items():
         put(module, name, replace)
+    if reading.stored_cache:
+        put_scales(module, shards, plan.cache)
     module.to(reading.device)
     return Read(
         module=module.eval(),
         storage=plan.storage,
         execution=execution,
         quantized_tensors=len(plan.layers),
-        notes=(*plan.notes, *notes, *(f"{count} layers: {note}" for note, count in said.items())),
+        notes=(
+            *plan.notes,
+            *_unasked(reading, plan),
+            *notes,
+            *(f"{count} layers: {note}" for note, count in said.items()),
+        ),
     )
+
+
+def _unasked(reading: Reading, plan: Plan) -> tuple[str, ...]:
+    from tailgate.variants.formats.cache import UNASKED
+
+    return (UNASKED.format(plan.cache.in_words),) if plan.cache and not reading.stored_cache else ()
 
 
 def _check_left(module: torch.nn.Module, shards: Shards, plan: Plan) -> None:

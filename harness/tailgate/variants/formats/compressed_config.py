@@ -25,7 +25,7 @@ class Numbers(BaseModel):
     num_bits: int
     type: Literal["int", "float"] = "int"
     symmetric: bool = True
-    strategy: Literal["tensor", "channel", "group", "block", "token"] | None = None
+    strategy: Literal["tensor", "channel", "group", "block", "token", "attn_head"] | None = None
     group_size: int | None = None
     block_structure: tuple[int, int] | None = None
     dynamic: bool = False
@@ -147,7 +147,7 @@ def _check_weights(numbers: Numbers, where: str) -> None:
         raise CheckpointError(f"{where}: group_size={numbers.group_size} is no size")
     if numbers.shared_by == "block" and numbers.block_structure is None:
         raise CheckpointError(f"{where} has blocks of no size; its block_structure is missing")
-    if numbers.shared_by == "token" or (numbers.type == "int" and numbers.shared_by == "block"):
+    if numbers.shared_by in ("token", "attn_head") or (numbers.type == "int" and numbers.shared_by == "block"):
         raise CheckpointError(f"{where} shares the scales of weights per {numbers.shared_by}, which is not read")
 
 

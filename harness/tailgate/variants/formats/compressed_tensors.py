@@ -16,7 +16,8 @@ from typing import Any, Literal, TypeVar, cast
 import torch
 
 from tailgate.errors import CheckpointError
-from tailgate.variants.formats.assemble import KV_NOTE, Layer, Plan, StoredFormat, parse_settings, plain_matrices
+from tailgate.variants.formats.assemble import Layer, Plan, StoredFormat, parse_settings, plain_matrices
+from tailgate.variants.formats.cache import CacheScheme, cache_parts
 from tailgate.variants.formats.compressed_config import CompressedSettings, Numbers, Scheme, check_served
 from tailgate.variants.formats.grouped import Grouped, check_scales, consecutive_groups, group_count
 from tailgate.variants.formats.protocol import Description
@@ -27,8 +28,6 @@ from tailgate_kernels.reference import WORD, Float8Weight, InputGrid, IntegerWei
 
 WEIGHT_PARTS = ("weight_packed", "weight_shape", "weight_scale", "weight_zero_point", "weight_g_idx")
 INPUT_PARTS = ("input_scale", "input_zero_point")
-# Scales of what a cache stores: they belong to the cache, not to a layer's product.
-CACHE_PARTS = ("k_scale", "v_scale", "q_scale", "k_zero_point", "v_zero_point", "output_scale", "output_zero_point")
 Value = TypeVar("Value", int, bool)
 INT32, INT8, FLOAT8 = frozenset({"I32"}), frozenset({"I8"}), frozenset({"F8_E4M3"})
 INTEGERS = frozenset({"I8", "I16", "I32", "I64"})
@@ -43,7 +42,7 @@ def plan(shards: Shards, found: Mapping[str, Any]) -> Plan:
         _check(shards, name, scheme)
     parts = {f"{name}.{part}" for name in schemes for part in (*WEIGHT_PARTS, *INPUT_PARTS, "weight")}
     if settings.kv_cache_scheme is not None:
-        parts |= {name for name in shards.headers if name.rpartition(".")[2] in CACHE_PARTS}
+        parts |= cache_parts(shards.headers)
     owned = frozenset(parts & shards.headers.keys())
     return Plan(
         description=_description(settings, shards, list(schemes.values()), owned),
@@ -51,8 +50,16 @@ def plan(shards: Shards, found: Mapping[str, Any]) -> Plan:
         layers={name: functools.partial(_read, shards, name, scheme) for name, scheme in schemes.items()},
         parts=owned,
         quantizes=lambda name: settings.scheme_of(name) is not None,
-        notes=(KV_NOTE.format(settings.kv_cache_scheme.in_words),) if settings.kv_cache_scheme else (),
+        cache=cache_scheme(settings.kv_cache_scheme) if settings.kv_cache_scheme else None,
     )
+
+
+def cache_scheme(numbers: Numbers) -> CacheScheme:
+    """What a kv_cache_scheme asks for; served are 8-bit floats by stored scales of a layer or a head."""
+    served = numbers.type == "float" and numbers.num_bits == 8 and numbers.symmetric and not numbers.dynamic
+    if served and numbers.shared_by in ("tensor", "attn_head"):
+        return CacheScheme(in_words=numbers.in_words)
+    return CacheScheme(in_words=numbers.in_words, strange=f"it asks for {numbers.in_words}")
 
 
 def _quantized(shards: Shards) -> list[str]:

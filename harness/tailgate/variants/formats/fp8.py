@@ -14,7 +14,8 @@ from typing import Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from tailgate.errors import CheckpointError
-from tailgate.variants.formats.assemble import KV_NOTE, Layer, Plan, StoredFormat, parse_settings, plain_matrices
+from tailgate.variants.formats.assemble import Layer, Plan, StoredFormat, parse_settings, plain_matrices
+from tailgate.variants.formats.cache import CacheScheme, cache_parts
 from tailgate.variants.formats.grouped import check_scales
 from tailgate.variants.formats.protocol import Description
 from tailgate.variants.formats.shards import FLOATS, Shards
@@ -24,7 +25,6 @@ from tailgate_kernels.reference import Float8Weight, InputGrid
 
 SCALES = ("weight_scale_inv", "weight_scale")
 INPUT_SCALES = ("input_scale", "activation_scale")
-KV_SCALES = ("k_scale", "v_scale", "kv_scale")
 SCALE_TYPES = FLOATS | {"F8_E8M0"}
 FLOAT8 = "F8_E4M3"
 
@@ -63,7 +63,7 @@ def plan(shards: Shards, found: Mapping[str, Any]) -> Plan:
         _check(shards, name, settings)
     parts = frozenset(_parts(shards, names))
     block = settings.weight_block_size
-    kv_cache = "fp8, a stored scale per layer" if any(_is_kv(name) for name in parts) else ""
+    kv_cache = "fp8, a stored scale per layer" if cache_parts(parts) else ""
     return Plan(
         description=Description(
             method="fp8",
@@ -78,7 +78,7 @@ def plan(shards: Shards, found: Mapping[str, Any]) -> Plan:
         layers={name: functools.partial(_read, shards, name, settings) for name in names},
         parts=parts,
         quantizes=settings.quantizes,
-        notes=(KV_NOTE.format(kv_cache),) if kv_cache else (),
+        cache=CacheScheme(in_words=kv_cache) if kv_cache else None,
     )
 
 
@@ -90,17 +90,13 @@ def _activations(settings: Fp8Settings) -> str:
     return f"fp8, a scale {shared}, found from them{rounded}"
 
 
-def _is_kv(name: str) -> bool:
-    return name.rpartition(".")[2] in KV_SCALES
-
-
 def _parts(shards: Shards, names: list[str]) -> Iterator[str]:
     """Tensors of quantized layers, and scales of keys and values, which belong to a cache."""
     for name in names:
         yield from (
             f"{name}.{part}" for part in ("weight", *SCALES, *INPUT_SCALES) if f"{name}.{part}" in shards.headers
         )
-    yield from (name for name in shards.headers if _is_kv(name))
+    yield from cache_parts(shards.headers)
 
 
 def _first(shards: Shards, name: str, choices: tuple[str, ...]) -> str:

@@ -47,6 +47,7 @@ class Reading:
     device: str
     execution: Execution | None  # None: the format's default
     attention: Mapping[str, str] = field(default_factory=dict)  # attn_implementation, where the model needs one
+    stored_cache: bool = False  # give attention modules the checkpoint's own scales of keys and values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
