@@ -35,7 +35,7 @@ def ends_of(found: Any, variant: Variant) -> Ends:
     Raises
     ------
     CheckpointError
-        Neither it nor the configuration names an end-of-text token.
+        Neither it nor the configuration names an end-of-text token, or one that the model does not have.
     """
     from transformers import GenerationConfig
 
@@ -50,6 +50,12 @@ def ends_of(found: Any, variant: Variant) -> Ends:
     if not eos:
         raise CheckpointError(
             f"'{variant.source.name}' names no end-of-text token; set eos_token_id in its config.json"
+        )
+    vocabulary = variant.vocabulary_size
+    if odd := next((end for end in eos if type(end) is not int or not 0 <= end < vocabulary), None):
+        raise CheckpointError(
+            f"'{variant.source.name}' ends answers at {odd!r}, which is no token of its {vocabulary}; fetch its "
+            "config.json and generation_config.json again"
         )
     return Ends(eos_token_ids=eos, ignored=json.loads(json.dumps(ignored, default=str)))
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 
 from tailgate.errors import CheckpointError, IntegrityError, SetupError, VariantError
+from tailgate.variants.complete import check_complete, check_used, no_reports
 from tailgate.variants.dtypes import DTYPES, rounding_to
 from tailgate.variants.ends import Ends, ends_of
 from tailgate.variants.fingerprint import hash_json, hash_tensors, plain_parts
@@ -43,7 +44,7 @@ def load(variant: Variant, donor: LoadedModel | None = None) -> LoadedModel:
     Raises
     ------
     CheckpointError
-        The weights cannot be read or do not fit the architecture.
+        The weights cannot be read, do not fit the architecture, or do not fill it.
     IntegrityError
         The method would leave some of the model's weight matrices as they are.
     SetupError
@@ -168,21 +169,25 @@ def _read_weights(variant: Variant) -> torch.nn.Module:
 
     device_map = variant.spec.options.get("device_map")
     try:
-        module = AutoModelForCausalLM.from_pretrained(
-            variant.source.folder,
-            **variant.source.loading,
-            # A float method must see the values that it rounds; the loader casts to the compute dtype afterwards.
-            dtype=torch.float32 if _rounds_floats(variant) else compute_dtype(variant),
-            trust_remote_code=False,
-            use_safetensors=None if variant.source.gguf_file else True,
-            **_attention(variant),
-            **({"device_map": device_map} if device_map else {}),
-        )
+        with no_reports():
+            module, told = AutoModelForCausalLM.from_pretrained(
+                variant.source.folder,
+                **variant.source.loading,
+                # A float method must see the values that it rounds; the loader casts to the compute dtype afterwards.
+                dtype=torch.float32 if _rounds_floats(variant) else compute_dtype(variant),
+                trust_remote_code=False,
+                use_safetensors=None if variant.source.gguf_file else True,
+                output_loading_info=True,
+                **_attention(variant),
+                **({"device_map": device_map} if device_map else {}),
+            )
     except (torch.OutOfMemoryError, MemoryError):
         raise
     except Exception as error:  # a damaged file surfaces as any of a dozen kinds; all mean the same here
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"cannot load the weights of '{variant.source.name}': {first}") from error
+    check_complete(variant.source.name, told)
+    check_used(variant.source.name, set(told["unexpected_keys"]))
     if not device_map:
         cast(Any, module).to(variant.device)
     if stored := variant.spec.options.get("dtype"):

@@ -19,6 +19,8 @@ EMBEDDED_NOTE = (
 SETTINGS_BESIDE = ("quantize_config.json", "quant_config.json")  # of older tools: auto-gptq, AutoAWQ
 SETTINGS = ("config.json", "generation_config.json", *SETTINGS_BESIDE)
 WEIGHTS = "*.safetensors"
+INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
 HUB_PATTERNS = (WEIGHTS, "*.json", "*.txt", "*.model", "*.jinja")
 
 
@@ -37,12 +39,57 @@ class Source:
         if self.gguf_file:
             return (self.folder / self.gguf_file,)
         settings = [path for name in SETTINGS if (path := self.folder / name).is_file()]
-        return (*sorted(self.folder.glob("*.safetensors")), *settings)
+        return (*tensor_files(self), *settings)
 
     @property
     def loading(self) -> dict[str, str]:
         """Keyword arguments that make transformers read this checkpoint."""
         return {"gguf_file": self.gguf_file} if self.gguf_file else {}
+
+
+def tensor_files(source: Source) -> tuple[Path, ...]:
+    """The files of the index; else the one file of that name; else whatever lies there, as older tools named it.
+
+    A second copy of the weights beside them, in another tool's naming, is nobody's.
+
+    Raises
+    ------
+    CheckpointError
+        The index is damaged, or names files elsewhere.
+    """
+    if found := weight_map(source):
+        return tuple(sorted({source.folder / name for name in found.values()}))
+    single = source.folder / SINGLE
+    return (single,) if single.is_file() else tuple(sorted(source.folder.glob(WEIGHTS)))
+
+
+def weight_map(source: Source) -> dict[str, str]:
+    """Tensors and the files that hold them, by the index; empty where there is none.
+
+    Raises
+    ------
+    CheckpointError
+        See `tensor_files`.
+    """
+    path = source.folder / INDEX
+    if source.gguf_file or not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        names = {str(tensor): _file_name(file) for tensor, file in found.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"damaged shard index {path}: {error}; fetch the file again") from error
+    if outside := next((name for name in names.values() if Path(name).name != name), None):
+        raise CheckpointError(
+            f"the index of '{source.name}' names files outside its folder ({outside}); fetch it again"
+        )
+    return names
+
+
+def _file_name(found: object) -> str:
+    if not isinstance(found, str) or not found:
+        raise TypeError(f"{found!r} is no file name")
+    return found
 
 
 def find_source(model: str, options: Mapping[str, str]) -> Source:
@@ -134,12 +181,12 @@ def check_files(source: Source) -> None:
     CheckpointError
         A file is missing, truncated or not what its name says.
     """
+    _check_index(source)
     for path in source.weight_files:
         if path.suffix == ".safetensors":
             _check_safetensors(path)
         elif path.suffix == ".gguf":
             _check_gguf(path)
-    _check_index(source)
 
 
 def _check_safetensors(path: Path) -> None:
@@ -160,13 +207,6 @@ def _check_gguf(path: Path) -> None:
 
 
 def _check_index(source: Source) -> None:
-    index = source.folder / "model.safetensors.index.json"
-    if source.gguf_file or not index.is_file():
-        return
-    try:
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"damaged shard index {index}: {error}; fetch the file again") from error
-    for shard in sorted(shards):
+    for shard in sorted(set(weight_map(source).values())):
         if not (source.folder / shard).is_file():
-            raise CheckpointError(f"shard {shard} named by {index} is missing; fetch it again")
+            raise CheckpointError(f"shard {shard} named by {source.folder / INDEX} is missing; fetch it again")
