@@ -59,7 +59,7 @@ def _facts(settings: EngineSettings, variant: Variant) -> Facts:
     place = _place(address)
     card = read_card(place)
     ends = stored_ends(variant)
-    dialect = find_dialect(place, _texts(variant.tokenizer), chat=address.api == "chat")
+    dialect = find_dialect(place, _texts(variant.tokenizer, variant.vocabulary_size), chat=address.api == "chat")
     made_from = f", made from '{shown(card.root)}'" if card.root and card.root != card.id else ""
     notes = (
         f"WEIGHTS NOT VERIFIED: {place} is a server; what it computes with is what it says: '{shown(card.id)}' of "
@@ -82,7 +82,7 @@ def _facts(settings: EngineSettings, variant: Variant) -> Facts:
 def _open(checkpoint: ServedCheckpoint, *, in_other_batches: bool) -> Engine:
     variant = resolve(checkpoint.spec, checkpoint.device)
     address = _address(variant)
-    place, texts, chat = _place(address), _texts(variant.tokenizer), address.api == "chat"
+    place, texts, chat = _place(address), _texts(variant.tokenizer, variant.vocabulary_size), address.api == "chat"
     concurrency = min(OTHER_CONCURRENCY, address.concurrency) if in_other_batches else address.concurrency
     return open_endpoint(
         place,
@@ -109,7 +109,7 @@ def _place(address: Address) -> Place:
     )
 
 
-def _texts(tokenizer: ModelTokenizer) -> Texts:
+def _texts(tokenizer: ModelTokenizer, vocabulary: int) -> Texts:
     own = tokenizer.tokenizer
 
     def encode(text: str) -> tuple[int, ...]:
@@ -124,4 +124,4 @@ def _texts(tokenizer: ModelTokenizer) -> Texts:
             )
         return text
 
-    return Texts(prompt=prompt, encode=encode)
+    return Texts(prompt=prompt, encode=encode, vocabulary=vocabulary)

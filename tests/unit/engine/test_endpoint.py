@@ -8,9 +8,9 @@ from tailgate.engine.endpoint.opening import find_dialect, open_endpoint, read_c
 from tailgate.engine.finish import Ending
 from tailgate.engine.request import ChoiceRequest, Draft
 from tailgate.errors import IntegrityError, SetupError, TailgateError, UsageError
-from tests.support.talker import END, SPEAKS, Manners, Talker, decode, encode, request, serving
+from tests.support.talker import END, SPEAKS, VOCABULARY, Manners, Talker, decode, encode, request, serving
 
-TEXTS = Texts(prompt=lambda ids: decode(ids) + "|", encode=encode)
+TEXTS = Texts(prompt=lambda ids: decode(ids) + "|", encode=encode, vocabulary=VOCABULARY)
 ENDING = Ending(decode=decode, eos_token_ids=frozenset({END}))
 WORDS = ["ABC", "HELLO", "QUICK", "BROWN", "FOX", "JUMPS", "OVER", "LAZY", "DOGS", "AGAIN"]
 
@@ -175,6 +175,9 @@ MISBEHAVIOURS = {
                   "for its length after"),
     "another tokenizer": (lambda body: body["usage"].update(prompt_tokens=99), IntegrityError, "its tokenizer or chat"),
     "no token ids": (lambda body: without(body, "choices", 0, "token_ids"), IntegrityError, "told no token ids"),
+    "a token beyond the vocabulary": (lambda body: body["choices"][0]["token_ids"].__setitem__(0, VOCABULARY),
+                                      IntegrityError, "told token 64, the vocabulary has 64"),
+    "a token below it": (lambda body: body["choices"][0]["token_ids"].__setitem__(0, -5), IntegrityError, "token -5"),
     "other token ids": (lambda body: body["choices"][0].update(token_ids=[5]), IntegrityError, "and told 1"),
     "closes early": (lambda _: "close", SetupError, "is not reached or closed early"),
     "refuses": (lambda _: (400, {}), SetupError, "refuses: .*not now"),

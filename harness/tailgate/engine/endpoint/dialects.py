@@ -84,19 +84,23 @@ def body_of(
     return body
 
 
-def reply_of(ask: Ask, choice: Choice, usage: Usage) -> Reply:
+def reply_of(ask: Ask, choice: Choice, usage: Usage, vocabulary: int) -> Reply:
     """What a server that tells token ids said.
 
     Raises
     ------
     IntegrityError
-        It left out what it was asked for, or contradicts itself.
+        It left out what it was asked for, contradicts itself, or tells a token that the model does not have.
     """
     tokens = tuple(choice.token_ids or ())
     if choice.token_ids is None:
         raise IntegrityError("the server told no token ids, which it was asked for; is it another server than it says?")
     if usage.completion_tokens != len(tokens):
         raise IntegrityError(f"the server counts {usage.completion_tokens} tokens of an answer and told {len(tokens)}")
+    if (strange := next((token for token in tokens if not 0 <= token < vocabulary), None)) is not None:
+        raise IntegrityError(
+            f"the server told token {strange}, the vocabulary has {vocabulary}; give tokenizer= its own model"
+        )
     return Reply(
         tokens=tokens,
         predictions=_predictions(tokens, choice.logprobs),
@@ -111,11 +115,18 @@ def _predictions(tokens: tuple[int, ...], told: LogProbs | None) -> tuple[Predic
         return ()
     found = []
     for token, own, rivals in zip(tokens, told.token_logprobs, told.top_logprobs, strict=False):
-        if rivals is None or not all(name.startswith(BY_ID) for name in rivals):
+        ids = [_told_id(name) for name in rivals or ()]
+        if rivals is None or None in ids:
             return ()
-        log_probs = {int(name.removeprefix(BY_ID)): value for name, value in rivals.items()}
+        log_probs = {each: value for each, value in zip(ids, rivals.values(), strict=True) if each is not None}
         found.append(_prediction(token, {**log_probs, token: math.nan if own is None else own}))
     return tuple(found)
+
+
+def _told_id(name: str) -> int | None:
+    """The id of a token that is written by it; None where it is written as text."""
+    number = name.removeprefix(BY_ID)
+    return int(number) if name.startswith(BY_ID) and number.isascii() and number.isdigit() else None
 
 
 def _looked(

@@ -37,10 +37,11 @@ Done = TypeVar("Done")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
-    """How token ids become what a server reads, and its text becomes token ids."""
+    """How token ids become what a server reads, and its text becomes token ids; `vocabulary`: ids there are."""
 
     prompt: Callable[[tuple[int, ...]], str]  # special tokens included
     encode: Callable[[str], tuple[int, ...]]  # none added
+    vocabulary: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +169,7 @@ class EndpointEngine:
     async def _ask(self, ask: Ask) -> Reply:
         response = await self._client.complete(body_of(ask, self._dialect, self._eos, self._texts.prompt))
         self._check(response, len(ask.prompt_ids), ask.max_new_tokens)
-        return reply_of(ask, response.choices[0], response.usage)
+        return reply_of(ask, response.choices[0], response.usage, self._texts.vocabulary)
 
     async def _text_answer(self, request: Request) -> Transcript:
         ask = Ask(prompt_ids=request.prompt_ids, max_new_tokens=request.max_new_tokens, stop=request.stop)
