@@ -209,13 +209,16 @@ class _Saver:
         return True
 
     def prune(self) -> None:
-        """Delete what is older than the retention, every hour."""
+        """Delete what is older than the retention, every hour; what could not be deleted is in the next."""
         now = asyncio.get_running_loop().time()
         if self._pruned and now - self._pruned < PRUNE_S:
             return
         self._pruned = now
         oldest = datetime.now(UTC) - timedelta(days=self._keep_days)
-        self._store.prune(oldest.isoformat(timespec="seconds"))
+        try:
+            self._store.prune(oldest.isoformat(timespec="seconds"))
+        except OutputError as error:
+            LOG.error("%s", error)
 
     def close(self) -> None:
         """Close the store."""

@@ -177,10 +177,19 @@ class ShadowStore:
         return dict(self._connection.execute("SELECT what, sum(n) FROM tallies GROUP BY what ORDER BY what"))
 
     def prune(self, before_utc: str) -> int:
-        """Delete what is older than a time (ISO 8601); returns the number of rows."""
-        with Transaction(self._connection):
-            deleted = self._connection.execute("DELETE FROM verified WHERE created_utc < ?", (before_utc,)).rowcount
-            self._connection.execute("DELETE FROM tallies WHERE day < ?", (before_utc[:10],))
+        """Delete what is older than a time (ISO 8601); returns the number of rows.
+
+        Raises
+        ------
+        OutputError
+            The database cannot be written, or somebody else uses it.
+        """
+        try:
+            with Transaction(self._connection):
+                deleted = self._connection.execute("DELETE FROM verified WHERE created_utc < ?", (before_utc,)).rowcount
+                self._connection.execute("DELETE FROM tallies WHERE day < ?", (before_utc[:10],))
+        except sqlite3.Error as error:
+            raise OutputError(f"cannot remove old rows of the shadow store {self.folder}: {error}") from error
         return deleted
 
     def forget(self, subject: str) -> int:

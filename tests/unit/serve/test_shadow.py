@@ -144,6 +144,19 @@ def test_what_waits_at_a_shutdown_is_counted(tmp_path):
     assert rows(tmp_path)[1] == {"answered": 1, "sampled": 1, "dropped: shutdown": 1}
 
 
+def test_a_store_that_cannot_be_pruned_is_said_and_answers_are_verified_on(tmp_path, monkeypatch, caplog):
+    def locked(store, before_utc):
+        raise OutputError("cannot delete from the shadow store: database is locked")
+
+    monkeypatch.setattr(ShadowStore, "prune", locked)
+    shadow = tiny_shadow(tmp_path, AGREES)
+    shadow.start()
+    wait_for(lambda: "database is locked" in caplog.text, "the failure")
+    shadow.offer(seen())
+    wait_for(lambda: shadow.counts().get("verified") == 1, "a verified answer")
+    shadow.stop()
+
+
 def test_a_share_of_the_requests_is_sampled(tmp_path):
     options = ShadowOptions(candidate="c", folder=tmp_path, rate=0.25)
     shadow = Shadow(options, Shadowed(baseline="b", fingerprint="f", command=()), random.Random(1))

@@ -62,6 +62,12 @@ def test_what_is_too_old_is_deleted(store):
     assert store.tallies() == {"answered": 1}
 
 
+def test_a_store_that_cannot_be_written_is_one_line(store):
+    store._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(OutputError, match=r"cannot remove old rows of .*readonly"):
+        store.prune("2026-05-01T00:00:00+00:00")
+
+
 def test_a_subject_is_forgotten_in_the_file_too(store, tmp_path):
     store.add(PAIR, [ROW, replace(ROW, key="l", subject="bob-of-nowhere")], {}, "2026-05-06")
     assert store.forget("bob-of-nowhere") == 1
