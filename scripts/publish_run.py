@@ -14,10 +14,13 @@ from pathlib import Path
 
 from tailgate import load_run
 from tailgate.records import EXIT_CODES, RunVerdict
-from tailgate.report.json import dump
-from tailgate.report.summary import verdict_lines
+from tailgate.report.json import render
+from tailgate.report.markdown import signal_table
+from tailgate.report.model import build_view
+from tailgate.report.summary import summary_lines, verdict_lines
+from tailgate.report.view import ReportView
 from tailgate.store.files import write_text
-from tailgate.store.run_folder import read_manifest
+from tailgate.store.run_folder import read_manifest, read_outcomes
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ("argv", "options")  # what the command line was on one machine; everything else is the run's own
@@ -43,14 +46,22 @@ def main() -> None:
     run = load_run(source)
     manifest = {key: value for key, value in read_manifest(source).items() if key not in LOCAL}
     manifest["gate"] = {**manifest["gate"], "name": Path(manifest["gate"]["name"]).name}
-    write_text(target / "verdict.json", dump(run.verdict) + "\n")
+    view = build_view(run.verdict, read_manifest(source), read_outcomes(source))
+    write_text(target / "verdict.json", render(view))
     write_text(target / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-    tables = "\n".join(verdict_lines(run.verdict))
-    write_text(
-        target / "tables.md", f"# {name}\n\nConditions: [manifest.json](manifest.json).\n\n```text\n{tables}\n```\n"
-    )
+    write_text(target / "tables.md", tables(name, view))
     for candidate in candidates:
         put_into_readme(excerpt(name, candidate, run.verdict))
+
+
+def tables(name: str, view: ReportView) -> str:
+    """What a terminal shows of a run, and what graders measured beside the score."""
+    shown = "\n".join(summary_lines(view))
+    lines = [f"# {name}", "", "Conditions: [manifest.json](manifest.json).", "", "```text", shown, "```"]
+    for candidate in view.candidates:
+        if candidate.signals:
+            lines += ["", f"## {candidate.candidate}: measured beside the score", "", *signal_table(candidate)]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def put_into_readme(block: str) -> None:

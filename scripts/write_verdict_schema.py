@@ -23,6 +23,11 @@ REFUSALS = {
     "type": "array",
     "items": {"type": "object", "required": ["cell", "confidence"]},
 }
+SIGNALS = {
+    "description": "Means of what graders measured beside the score, over items that both sides have.",
+    "type": "array",
+    "items": {"type": "object", "required": ["cell", "signal", "n", "baseline", "candidate"]},
+}
 
 
 def schema() -> dict[str, Any]:
@@ -31,7 +36,7 @@ def schema() -> dict[str, Any]:
     for record in (made, *made["$defs"].values()):
         if record.get("type") == "object":
             _adapt(record)
-    made["$defs"]["CandidateVerdict"]["properties"]["refusals"] = REFUSALS
+    made["$defs"]["CandidateVerdict"]["properties"] |= {"refusals": REFUSALS, "signals": SIGNALS}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "verdict.json"}
 
 

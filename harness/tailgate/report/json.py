@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from tailgate.errors import RunFolderError
 from tailgate.records import SCHEMA_VERSION, RunVerdict
 from tailgate.report.refusals import CONFIDENCE, OVER, UNDER
-from tailgate.report.view import RefusalRow, ReportView
+from tailgate.report.view import RefusalRow, ReportView, SignalRow
 
 Record = TypeVar("Record")
 
@@ -29,12 +29,15 @@ def dump(verdict: RunVerdict) -> str:
 def render(view: ReportView) -> str:
     """The text of a run's ``verdict.json``: the verdict, and beside each candidate what a decision leaves out.
 
-    ``refusals`` is a list of cells with both refusal rates, ``null`` where there was no item; absent without cells.
+    ``refusals`` is a list of cells with both refusal rates, ``null`` where there was no item; ``signals`` a list of
+    means of what graders measured beside the score; each is absent where it would be empty.
     """
     data = verdict_to_dict(view.verdict)
     for written, candidate in zip(data["candidates"], view.candidates, strict=True):
         if candidate.refusals:
             written["refusals"] = [_refusals(row) for row in candidate.refusals]
+        if candidate.signals:
+            written["signals"] = [_signal(row) for row in candidate.signals]
     return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
 
@@ -43,6 +46,16 @@ def _refusals(row: RefusalRow) -> dict[str, Any]:
     sides = {OVER: row.over, UNDER: row.under}
     rates = {name: {key: getattr(side, key) for key in numbers} for name, side in sides.items()}
     return {"cell": row.cell, "confidence": CONFIDENCE, **rates}
+
+
+def _signal(row: SignalRow) -> dict[str, Any]:
+    return {
+        "cell": row.cell,
+        "signal": row.signal,
+        "n": row.items,
+        "baseline": row.before,
+        "candidate": row.after,
+    }
 
 
 def load(text: str, name: str = "verdict.json") -> RunVerdict:

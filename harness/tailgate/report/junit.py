@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-from tailgate.report.refusals import CONFIDENCE
-from tailgate.report.view import CandidateView, CellRow, RefusalRow, ReportView
+from tailgate.report.refusals import together
+from tailgate.report.view import CandidateView, CellRow, ReportView
 
 # What XML 1.0 allows; anything else has no representation there, not even an escaped one.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -60,17 +60,9 @@ def _properties(view: ReportView, candidate: CandidateView) -> dict[str, str]:
         "bounds": candidate.bounds_note,
         "controls": view.controls,
         "noise floor": view.noise_floor,
-        **{f"refusals: {row.cell}": _refusals(row) for row in candidate.refusals},
+        **{f"refusals: {row.cell}": together(row) for row in candidate.refusals},
         **{f"not applicable: {fact.label}": fact.value for fact in view.not_applicable},
     }
-
-
-def _refusals(row: RefusalRow) -> str:
-    return (
-        f"over-refusal {row.over.rates}, {row.over.text} points on {row.over.n:,} items; "
-        f"under-refusal {row.under.rates}, {row.under.text} points on {row.under.n:,} items; "
-        f"both intervals hold at once with {100 * CONFIDENCE:g} % confidence"
-    )
 
 
 def _case(suite: ET.Element, classname: str, name: str) -> ET.Element:

@@ -135,13 +135,18 @@ def _refusals(candidate: CandidateView) -> list[str]:
 def _signals(candidate: CandidateView) -> list[str]:
     if not candidate.signals:
         return []
+    opening = ["<details><summary>Measured beside the score; means, nothing of it decides</summary>", ""]
+    return [*opening, *signal_table(candidate), "</details>", ""]
+
+
+def signal_table(candidate: CandidateView) -> list[str]:
+    """What graders measured beside the score, as lines of a table."""
     rows = [
-        (code_span(row.cell), code_span(row.signal), row.n, row.baseline, row.candidate, row.change)
+        (code_span(row.cell), code_span(row.signal), row.n, row.baseline, row.candidate, row.change, row.ratio)
         for row in candidate.signals
     ]
-    header = ("cell", "measured", "n", "baseline", "candidate", "change")
-    opening = ["<details><summary>Measured beside the score; means, nothing of it decides</summary>", ""]
-    return [*opening, *_table(header, rows, align="llrrrr"), "</details>", ""]
+    header = ("cell", "measured", "n", "baseline", "candidate", "change", "ratio")
+    return _table(header, rows, align="llrrrrr")
 
 
 def _flips(candidate: CandidateView) -> list[str]:

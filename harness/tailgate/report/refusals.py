@@ -37,6 +37,15 @@ def refusal_rows(outcomes: Sequence[PairedOutcome]) -> tuple[RefusalRow, ...]:
     )
 
 
+def together(row: RefusalRow) -> str:
+    """Both changes of a cell in one sentence."""
+    return (
+        f"over-refusal {row.over.rates}, {row.over.text} points on {row.over.n:,} items; "
+        f"under-refusal {row.under.rates}, {row.under.text} points on {row.under.n:,} items; "
+        f"both intervals hold at once with {100 * CONFIDENCE:g} % confidence"
+    )
+
+
 def _valid(outcomes: Sequence[PairedOutcome]) -> Iterator[PairedOutcome]:
     ended = set()
     for outcome in sorted(outcomes, key=lambda each: each.index):

@@ -38,8 +38,12 @@ def _row(cell: str, name: str, pairs: Sequence[tuple[float, float]]) -> SignalRo
     return SignalRow(
         cell=one_line(cell, 120),
         signal=one_line(name, 60),
+        items=len(pairs),
+        before=before,
+        after=after,
         n=f"{len(pairs):,}",
         baseline=f"{before:.3f}",
         candidate=f"{after:.3f}",
         change=f"{after - before:+.3f}",
+        ratio=f"×{after / before:.2f}" if before > 0 <= after else "–",
     )

@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from tailgate.records import RunVerdict
 from tailgate.report.model import build_view
+from tailgate.report.refusals import together
 from tailgate.report.text import MINUS, display_width
 from tailgate.report.view import CandidateView, CellRow, ReportView
 
@@ -33,7 +34,7 @@ def verdict_lines(verdict: RunVerdict, width: int = WIDTH) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    for fancy, plain in ((MINUS, "-"), ("–", "-"), ("∞", "inf"), ("⟨", "<"), ("⟩", ">"), ("…", "...")):
+    for fancy, plain in ((MINUS, "-"), ("–", "-"), ("∞", "inf"), ("⟨", "<"), ("⟩", ">"), ("…", "..."), ("→", "->")):
         text = text.replace(fancy, plain)
     return text
 
@@ -53,7 +54,8 @@ def _candidate(candidate: CandidateView, width: int) -> list[str]:
     level = candidate.confidence
     lines += _wrapped([f"{cell.name}: {cell.reason}" for cell in candidate.cells if _says_more(cell)], width)
     note = f"low, high: one-sided {level} bounds in points, valid at any stopping time; pass needs low > -margin"
-    return [*lines, *_wrapped([note], width)]
+    refusals = [f"{row.cell}: {together(row)}" for row in candidate.refusals]
+    return [*lines, *_wrapped([note, *refusals], width)]
 
 
 def _says_more(cell: CellRow) -> bool:

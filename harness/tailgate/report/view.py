@@ -154,14 +154,18 @@ class FailureRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalRow:
-    """Mean of one thing that the grader measured in one cell, on each side."""
+    """Mean of one thing that the grader measured in one cell, on each side: as numbers, and as they are shown."""
 
     cell: str
     signal: str
+    items: int
+    before: float
+    after: float
     n: str
     baseline: str
     candidate: str
     change: str
+    ratio: str  # "×1.25"; a dash where the baseline has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from tailgate.report.json import dump, load, render
 from tailgate.report.refusals import REGION_NOTE, refusal_rows
 from tailgate.report.render import render as render_as
 from tailgate.report.signals import signal_rows
+from tailgate.report.summary import summary_lines
 from tailgate.stats.eprocess import item_units
 from tailgate.stats.intervals import time_uniform_interval
 from tests.unit.report.factory import cell, outcome, small_run, win
@@ -125,6 +126,12 @@ def test_json_has_the_numbers_and_is_still_a_verdict(view):
     assert first["over_refusal"]["delta"] == 0.5
     assert set(first["under_refusal"]) == {"n", "baseline", "candidate", "delta", "low", "high"}
     assert load(text) == view.verdict
+
+
+def test_terminal_has_the_row_as_a_sentence(view):
+    text = " ".join(" ".join(summary_lines(view)).split())
+    assert "refusal_pairs/group=money: over-refusal 0.0 % -> 50.0 %, +50.0 [" in text
+    assert text.isascii()
 
 
 def test_json_without_refusals_is_the_verdict_alone():

@@ -3,8 +3,10 @@
 import json
 from dataclasses import replace
 
+from tailgate.report.json import render
 from tailgate.report.signals import signal_rows
 from tests.unit.gate.factory import EASY, LONG, outcome
+from tests.unit.report.factory import small_run
 
 
 def measured(index, key, before, after, **changes):
@@ -47,3 +49,19 @@ def test_signal_with_a_slash_has_one_row_for_its_slice():
         ("long_context (all cells)", "rule/ask", "2", "-0.500"),
         ("long_context/len=4096", "kept", "1", "-1.000"),
     ]
+
+
+def test_a_ratio_stands_beside_the_change_where_the_baseline_has_something_to_divide_by():
+    before, after = {"words": 80.0, "loops": 0.0}, {"words": 120.0, "loops": 0.5}
+    assert [(row.signal, row.ratio) for row in signal_rows([measured(0, EASY, before, after)])] == [
+        ("loops", "–"),
+        ("words", "×1.50"),
+    ]
+
+
+def test_json_has_the_means_as_numbers():
+    run = small_run()
+    name = run.verdict.candidates[0].candidate
+    outcomes = [*run.outcomes, measured(900, EASY, {"words": 80.0}, {"words": 120.0}, candidate=name)]
+    written = json.loads(render(replace(run, outcomes=outcomes).view()))["candidates"][0]["signals"]
+    assert written == [{"cell": str(EASY), "signal": "words", "n": 1, "baseline": 80.0, "candidate": 120.0}]
