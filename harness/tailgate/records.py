@@ -69,6 +69,7 @@ class GatePlan:
     gate_sha256: str
     batch_items: int
     not_applicable: Mapping[str, str] = field(default_factory=dict)  # "slice/stratum" -> reason
+    ungraded: tuple[str, ...] = ()  # those of them that are not graded for want of a sandbox: the run is invalid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

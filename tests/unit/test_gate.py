@@ -98,6 +98,13 @@ def test_candidate_in_a_slice_that_is_wholly_not_applicable_is_inconclusive():
     assert decide({EASY: scored(ties=100)}, plan).decision == "inconclusive"
 
 
+def test_candidate_is_invalid_where_a_cell_could_not_be_graded_and_blocked_where_another_regressed():
+    plan = plan_of(cell(EASY), not_applicable={str(LONG): "no sandbox"}, ungraded=(str(LONG),))
+    found = decide({EASY: scored(ties=100)}, plan)
+    assert (found.decision, found.reasons[0]) == ("invalid", "long_context/len=4096: no sandbox")
+    assert decide({EASY: scored(losses=90, ties=10)}, plan).decision == "regression"
+
+
 def test_candidate_with_a_cell_undecided_is_inconclusive():
     plan = plan_of(cell(EASY), cell(SHORT))
     found = decide({EASY: scored(ties=100), SHORT: scored(ties=50)}, plan)

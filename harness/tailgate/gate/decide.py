@@ -95,7 +95,7 @@ def _findings(cells: Sequence[CellVerdict], plan: GatePlan, lossless: bool) -> d
         undecided.append("lossless: the method changed no tensor of this checkpoint")
     return {
         "regression": listed.get("regression", []),
-        "invalid": listed.get("invalid", []),
+        "invalid": listed.get("invalid", []) + [f"{name}: {plan.not_applicable[name]}" for name in plan.ungraded],
         "inconclusive": undecided,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tailgate.config import GateConfig, value_for
@@ -38,8 +38,11 @@ def plan_gate(
     cells: Sequence[CellSpec],
     calibrations: Mapping[CellKey, Calibration],
     not_applicable: Mapping[str, str],
+    ungraded: Collection[str] = (),
 ) -> GatePlan:
     """Fix margins, caps and informativeness of every cell before the first candidate item.
+
+    `ungraded` names the cells among `not_applicable` that void the decision.
 
     Without any calibration (logs that others produced) the margin comes from the gate or is 0.05, and informativeness
     is reported, not applied.
@@ -62,6 +65,7 @@ def plan_gate(
         gate_sha256=config.sha256,
         batch_items=config.batch_items,
         not_applicable=dict(not_applicable),
+        ungraded=tuple(ungraded),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tailgate.errors import ConfigError, IntegrityError, UsageError
@@ -11,6 +11,7 @@ from tailgate.pipeline.sides import EngineChoice, Side
 from tailgate.records import CellKey
 from tailgate.variants.variant import Facts, Variant
 from tailgate_slices.registry import get_slice
+from tailgate_slices.sandbox import unsafe_from_environment, why_not
 from tailgate_slices.suites import Suite, SuiteCell
 
 
@@ -122,6 +123,17 @@ def inapplicable_strata(suite: Suite, sides: Sequence[Variant]) -> dict[str, str
             "choose another suite"
         )
     return found
+
+
+def ungraded_strata(suite: Suite, outside: Mapping[str, str]) -> tuple[str, ...]:
+    """Those of the strata left out whose programs cannot run here in any language: there is no sandbox.
+
+    A missing interpreter is a language less; a missing sandbox leaves unknown what the suite was chosen to know.
+    """
+    if why_not("python", unsafe=unsafe_from_environment()) is None:
+        return ()
+    asked = ((f"{cell.slice}/{cell.stratum}", cell) for cell in suite.cells)
+    return tuple(name for name, cell in asked if name in outside and get_slice(cell.slice).executes(cell.stratum))
 
 
 def _obstacle(cell: SuiteCell, context: int) -> str | None:

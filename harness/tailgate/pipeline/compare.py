@@ -18,7 +18,15 @@ from tailgate.errors import ConfigError, OutputError, RunFolderError, SetupError
 from tailgate.gate import plan_gate, with_controls
 from tailgate.gate.columns import OutcomeColumns
 from tailgate.gate.discover import discover
-from tailgate.pipeline.checks import cell_spec, check_ends, check_kv, check_pair, inapplicable_strata, served_part
+from tailgate.pipeline.checks import (
+    cell_spec,
+    check_ends,
+    check_kv,
+    check_pair,
+    inapplicable_strata,
+    served_part,
+    ungraded_strata,
+)
 from tailgate.pipeline.confirm import Confirming, confirm_parts
 from tailgate.pipeline.control_records import Controls
 from tailgate.pipeline.controls import run_controls
@@ -165,7 +173,7 @@ def _freeze(
         gate_name=gate[0],
         gate=gate[1],
         seed=seed,
-        plan=plan_gate(gate[1], specs, calibration, outside),
+        plan=plan_gate(gate[1], specs, calibration, outside, ungraded_strata(suite, outside)),
         baseline=baseline,
         candidates=candidates,
         fixed_n=options.fixed_n,

@@ -90,6 +90,7 @@ def replan(plan: GatePlan, config: GateConfig) -> GatePlan:
         ],
         {cell.key: cell.calibration for cell in plan.cells if cell.calibration is not None},
         plan.not_applicable,
+        plan.ungraded,
     )
 
 

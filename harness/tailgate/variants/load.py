@@ -170,7 +170,7 @@ def _read_weights(variant: Variant) -> torch.nn.Module:
     device_map = variant.spec.options.get("device_map")
     try:
         with no_reports():
-            module, told = AutoModelForCausalLM.from_pretrained(
+            module, told = cast(Any, AutoModelForCausalLM).from_pretrained(
                 variant.source.folder,
                 **variant.source.loading,
                 # A float method must see the values that it rounds; the loader casts to the compute dtype afterwards.

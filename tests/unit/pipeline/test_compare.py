@@ -10,6 +10,7 @@ import pytest
 
 from tailgate import decide, load_run
 from tailgate.errors import ConfigError, IntegrityError, RunFolderError, TailgateError, UsageError
+from tailgate.pipeline import checks
 from tailgate.pipeline import compare as job
 from tailgate.pipeline.history import open_runs
 from tailgate.pipeline.options import CompareOptions
@@ -406,6 +407,9 @@ class Sandboxed(toy.Toy):
     def needs(self, stratum):
         return "no interpreter of level 2" if stratum == "level=2" else None
 
+    def executes(self, stratum):
+        return ("python",) if stratum == "level=2" else ()
+
     def grade(self, item, answer):
         if answer.text == "?":
             raise SliceError("the sandbox went away")
@@ -454,6 +458,15 @@ def test_what_the_machine_cannot_serve_is_not_applicable(compare, serve):
     serve("Sandboxed")
     result = compare()
     assert result.verdict.not_applicable == {"toy/level=2": "cannot be served here: no interpreter of level 2"}
+
+
+def test_a_missing_sandbox_voids_a_run_whose_suite_executes_programs(compare, serve, monkeypatch):
+    serve("Sandboxed")
+    monkeypatch.setattr(checks, "why_not", lambda language, unsafe: f"{language} programs cannot be run: no sandbox")
+    result = compare()
+    assert (result.verdict.decision, result.verdict.exit_code) == ("invalid", 4)
+    assert result.verdict.candidates[0].reasons[0].startswith("toy/level=2: cannot be served here")
+    assert decide(result.path).exit_code == 4
 
 
 def test_an_answer_that_cannot_be_graded_is_invalid_not_wrong(compare, serve):
