@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
 
 import torch
 
@@ -19,7 +18,8 @@ from tailgate.engine.native.backend import Backend
 from tailgate.engine.native.borrowed import BorrowedModel, phase_of
 from tailgate.engine.native.fit import probe
 from tailgate.engine.native.graphs import CLOSE, CLOSE_IN_CODES, SIZES, CudaRecorder, GraphedModel, Repeated
-from tailgate.engine.native.head import Head, Wanted
+from tailgate.engine.native.head import Head
+from tailgate.engine.native.jobs import Job, choice_scores, stats_of, wanted
 from tailgate.engine.native.kernel_fit import check_kernels
 from tailgate.engine.native.kv_store import KVStore
 from tailgate.engine.native.packing import Pack, pack
@@ -31,7 +31,6 @@ from tailgate.engine.request import (
     ChoiceScores,
     Draft,
     Request,
-    TokenStats,
     Transcript,
     Verification,
     first_divergence,
@@ -68,19 +67,6 @@ class NativeLimits:
     kernels: Backend = "torch"
     gpu_share: float = 0.8
     graphs: bool = False
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Job:
-    """A sequence with what is asked about it."""
-
-    key: str
-    live: LiveSequence
-    targets: tuple[int, ...] = ()  # token asked for at each teacher-forced position
-    baseline: tuple[TopTokens, ...] = ()
-    keep_top: bool = False
-    request: Request | None = None
-    choice: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -154,7 +140,7 @@ class NativeEngine:
                 unfinished[job.key].append(job)
             complete = [key for key, jobs in unfinished.items() if len(jobs) == choices[key]]
             if complete:
-                yield tuple(_choice_scores(key, unfinished.pop(key)) for key in complete)
+                yield tuple(choice_scores(key, unfinished.pop(key)) for key in complete)
 
     def session(self) -> Session:
         """A batch that requests join and leave while it runs; it takes key-values of its own."""
@@ -316,13 +302,13 @@ class NativeEngine:
         packed = pack(spans, work.store, self.limits.block, self.model.device)
         repeated = self._graphed.repeated if self._graphed else 0
         hidden_NE = (self._graphed or self._model).forward(packed)
-        wanted = [list(_wanted(span, place.low, work.jobs)) for span, place in zip(spans, packed.spans, strict=True)]
-        rows = iter(self._head.rows(hidden_NE, [each for group in wanted for each in group]))  # waits for the device
+        looks = [list(wanted(span, place.low, work.jobs)) for span, place in zip(spans, packed.spans, strict=True)]
+        rows = iter(self._head.rows(hidden_NE, [each for group in looks for each in group]))  # waits for the device
         self._time(packed, time.perf_counter() - started)
         self.counters.forwards += 1
         self.counters.computed_tokens += packed.tokens
         self.counters.graph_forwards += self._graphed.repeated - repeated if self._graphed else 0
-        return [[next(rows) for _ in group] for group in wanted]
+        return [[next(rows) for _ in group] for group in looks]
 
     def _time(self, packed: Pack, seconds: float) -> None:
         if phase_of(packed) == "decode":
@@ -360,48 +346,12 @@ class NativeEngine:
         return Verification(
             transcript=transcript,
             divergence_token=first_divergence(baseline.tokens, transcript.tokens),
-            stats=_stats(job),
+            stats=stats_of(job),
         )
 
 
 def _size(live: LiveSequence) -> int:
     return live.longest + max(map(_size, live.children), default=0)
-
-
-def _wanted(span: Span, low: int, jobs: dict[int, Job]) -> Iterable[Wanted]:
-    """What to look at behind each position of a span that has predictions to give."""
-    job = jobs.get(span.sequence.number)
-    for place in range(span.first_row, len(span.tokens)):
-        if job is None or span.sequence.stage is not Stage.FORCE:
-            yield Wanted(packed=low + place, keep_top=job is not None and job.keep_top)
-            continue
-        index = len(span.sequence.forced_rows) + place - span.first_row
-        target, baseline = _at(job.targets, index), _at(job.baseline, index)
-        yield Wanted(packed=low + place, target=target, baseline=baseline, keep_top=job.keep_top)
-
-
-def _at(values: Sequence[Any], index: int) -> Any:
-    return values[index] if index < len(values) else None
-
-
-def _stats(job: Job) -> TokenStats:
-    """Statistics on the baseline's own tokens, and on its end where the baseline ended by itself."""
-    rows = job.live.forced_rows[: len(job.targets)]
-    return TokenStats(
-        agrees=tuple(row.best == target for row, target in zip(rows, job.targets, strict=True)),
-        log_probs=tuple(row.log_prob for row in rows),
-        margins=tuple(row.margin for row in rows),
-        kl_floors=tuple(row.kl_floor for row in rows),
-    )
-
-
-def _choice_scores(key: str, jobs: Sequence[Job]) -> ChoiceScores:
-    ordered = sorted(jobs, key=lambda job: job.choice)
-    return ChoiceScores(
-        key=key,
-        log_likelihoods=tuple(sum(row.log_prob for row in job.live.forced_rows) for job in ordered),
-        lengths=tuple(len(job.targets) for job in ordered),
-    )
 
 
 def _free_bytes(device: str, gpu_share: float) -> int:

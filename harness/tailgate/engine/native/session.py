@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tailgate.engine.distribution import TopTokens
+from tailgate.engine.native.jobs import Job
 from tailgate.engine.request import Request, Transcript
 from tailgate.engine.sequence import LiveSequence, Row, Stage
 from tailgate.errors import SetupError
 
 if TYPE_CHECKING:
-    from tailgate.engine.native.engine import Job, NativeEngine, _Work
+    from tailgate.engine.native.engine import NativeEngine, _Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +161,6 @@ class Session:
 
 
 def _job(key: str, live: LiveSequence, targets: tuple[int, ...]) -> Job:
-    from tailgate.engine.native.engine import Job
-
     return Job(key=key, live=live, targets=targets, keep_top=True)
 
 
