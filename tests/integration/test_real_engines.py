@@ -61,23 +61,16 @@ def test_gguf_file_is_the_same_checkpoint_as_the_embedded_model(workspace):
 
 def test_reference_answers_do_not_depend_on_the_batch(workspace):
     from tailgate.engine.batches import BatchLimits
-    from tailgate.engine.protocol import ServedModel
     from tailgate.engine.reference import ReferenceEngine
     from tailgate.engine.request import Request
+    from tailgate.pipeline.sides import served_model
     from tailgate.variants.load import load
     from tailgate.variants.variant import resolve
     from tailgate_slices.registry import get_slice
 
     variant = resolve("smollm2", "cpu")
     loaded = load(variant)
-    served = ServedModel(
-        module=loaded.module,
-        decode=variant.tokenizer.decode,
-        eos_token_ids=loaded.eos_token_ids,
-        pad_token_id=loaded.pad_token_id,
-        context_length=variant.context_length,
-        device="cpu",
-    )
+    served = served_model(variant, loaded)
     general = get_slice("general")
     items = [general.item(stratum=general.strata[0], seed=1, index=i, tokens=None) for i in range(12)]
     requests = [
@@ -111,17 +104,14 @@ def test_peak_memory_is_weights_and_key_value_budget(workspace):
     code = """
 import resource, sys
 from tailgate.engine.native.engine import NativeEngine, NativeLimits
-from tailgate.engine.protocol import ServedModel
+from tailgate.pipeline.sides import served_model
 from tailgate.engine.request import Request
 from tailgate.variants.load import load
 from tailgate.variants.variant import resolve
 variant = resolve("smollm2", "cpu")
 loaded = load(variant)
 engine = NativeEngine(
-    ServedModel(
-        module=loaded.module, decode=variant.tokenizer.decode, eos_token_ids=loaded.eos_token_ids,
-        pad_token_id=loaded.pad_token_id, context_length=variant.context_length, device="cpu",
-    ),
+    served_model(variant, loaded),
     NativeLimits(kv_bytes=256 << 20),
 )
 def resident():

@@ -1,11 +1,13 @@
 """Keys and values of the embedded model stored as codes: what a token takes, and what other batches change."""
 
+from dataclasses import replace
+
 import pytest
 
 from tailgate.engine.native.engine import NativeEngine, NativeLimits
-from tailgate.engine.protocol import ServedModel
 from tailgate.engine.request import Draft, Request
 from tailgate.engine.scheduler import StepLimits
+from tailgate.pipeline.sides import served_model
 from tailgate.variants.load import load
 from tailgate.variants.variant import resolve
 from tests.conftest import require_tool
@@ -26,15 +28,7 @@ def plain():
 
 def served(plain, kv):
     variant, loaded = plain
-    return ServedModel(
-        module=loaded.module,
-        decode=variant.tokenizer.decode,
-        eos_token_ids=loaded.eos_token_ids,
-        pad_token_id=loaded.pad_token_id,
-        context_length=variant.context_length,
-        device="cpu",
-        kv=kv,
-    )
+    return replace(served_model(variant, loaded), kv=kv)
 
 
 def requests(plain):

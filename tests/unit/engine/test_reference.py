@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from tailgate.engine.batches import BatchLimits
-from tailgate.engine.protocol import ServedModel
 from tailgate.engine.reference import ReferenceEngine
 from tailgate.engine.request import ChoiceRequest, Draft, Request
 from tailgate.errors import SetupError
+from tailgate.pipeline.sides import served_model
 from tailgate.variants.load import load
 from tailgate.variants.variant import resolve
 from tests.support.tiny import Tiny, save_tiny
@@ -17,15 +17,7 @@ from tests.support.tiny import Tiny, save_tiny
 
 def serve(folder, method=""):
     variant = resolve(f"{folder}{method}", "cpu")
-    loaded = load(variant)
-    return ServedModel(
-        module=loaded.module,
-        decode=variant.tokenizer.decode,
-        eos_token_ids=loaded.eos_token_ids,
-        pad_token_id=loaded.pad_token_id,
-        context_length=variant.context_length,
-        device="cpu",
-    )
+    return served_model(variant, load(variant))
 
 
 @pytest.fixture(scope="module")

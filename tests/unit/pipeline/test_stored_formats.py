@@ -10,11 +10,11 @@ from tailgate.engine.native.borrowed import BorrowedModel
 from tailgate.engine.native.engine import NativeEngine, NativeLimits
 from tailgate.engine.native.fit import probe
 from tailgate.engine.native.head import Head
-from tailgate.engine.protocol import ServedModel
 from tailgate.engine.reference import ReferenceEngine
 from tailgate.engine.request import Request
 from tailgate.engine.scheduler import StepLimits
 from tailgate.pipeline.calibration import inspect_variant
+from tailgate.pipeline.sides import served_model
 from tailgate.variants.formats.layers import PackedLinear
 from tailgate.variants.load import load
 from tailgate.variants.variant import resolve
@@ -25,15 +25,7 @@ CHECKPOINTS = (("gptq", "4bit-g32-asym-act"), ("awq", "gemm"), ("compressed_tens
 
 def served(spec):
     variant = resolve(str(spec), "cpu")
-    loaded = load(variant)
-    return ServedModel(
-        module=loaded.module,
-        decode=variant.tokenizer.decode,
-        eos_token_ids=loaded.eos_token_ids,
-        pad_token_id=loaded.pad_token_id,
-        context_length=variant.context_length,
-        device="cpu",
-    )
+    return served_model(variant, load(variant))
 
 
 def answers(engine):
