@@ -11,9 +11,10 @@ import numpy as np
 from tailgate_slices.drawing import fixed_values, item_id, pick
 from tailgate_slices.grading import COMMON_MODES, failure
 from tailgate_slices.item import Answer, Card, Grade, Item, Slice, SliceError, TokenCounter, item_rng
-from tailgate_slices.low_resource.judge import DECISIVE, Reading, drift, fault
+from tailgate_slices.low_resource.judge import DECISIVE, drift, fault
 from tailgate_slices.low_resource.languages import LANGUAGES, TASKS, Language
 from tailgate_slices.low_resource.questions import ask
+from tailgate_slices.low_resource.reading import Reading
 
 # Tasks whose answer stands in the prompt come most often: a model of any size has something to lose there.
 WEIGHTS: Mapping[str, int] = MappingProxyType({**dict.fromkeys(TASKS, 2), "copy": 8, "lookup": 6, "territory": 1})
@@ -27,20 +28,25 @@ class LowResource(Slice):
     """One question about one language per item; the axes are the language and the task."""
 
     name = "low_resource"
-    version = "2"
+    version = "3"
     axes: Mapping[str, tuple[str, ...]] = MappingProxyType({"lang": tuple(LANGUAGES), "task": TASKS})
     card = Card(
         catches="Lost languages: wrong script, broken characters, English or a neighbour in place of the language.",
         why="Languages with little training text lose first.",
         scoring=(
             "1 if the answer holds the wanted word, term, date, number or quantity, or the words in the wanted order, "
-            "and nothing that speaks against it; else 0. Signals: script_right (most letters are in the language's "
-            "script), other_script_share (letters in another script), broken_text, and language_right where the "
-            "optional detector lingua is installed, knows the language and is sure; absent where not measurable."
+            "and nothing that speaks against it: no rival name, no other number, no denial; else 0. Apostrophes, "
+            "joiners and common other spellings of number words count as the same. Signals: script_right (most letters "
+            "are in the language's script), other_script_share (letters in another script), broken_text, and "
+            "language_right (a name or number word of the language; or of a neighbour in the same script or of English "
+            "alone; where neither is said, the optional detector lingua, if sure); absent where not measurable."
         ),
         provenance=(
             "Names, calendar terms, dates and units from CLDR through Babel, number words and sorting from ICU, both "
-            "pinned; each text is proven to be in the language (script, not English, read back); own wordings."
+            "pinned; each text is proven to be in the language (script, not English, read back); own wordings. ICU's "
+            "number words are checked against tables written by hand, and put right or left out where they differ. "
+            "Since version 3, a language reads no other's calendar, words keep their joiners, and Cherokee has no "
+            "number words; Welsh and Burmese have them up to 99."
         ),
         licence="Apache-2.0; CLDR and ICU data Unicode-3.0",
         failure_modes={
@@ -48,7 +54,8 @@ class LowResource(Slice):
             "broken_text": "replacement characters, unassigned code points or misread UTF-8",
             "wrong_script": "most of the new letters are in another script than the language's",
             "code_switched": "a fifth or more of the new letters are in another script",
-            "wrong_language": "the right script, another language (only with lingua installed)",
+            "wrong_language": "the right script, another language by its names and number words, or by the detector",
+            "hedged": "the right answer beside a rival of it (a name, number, unit or order), or denied",
             "untranslated": "the English name or number instead",
             "wrong_entry": "another word of the glossary",
             "wrong_term": "another month or weekday of the language",
@@ -62,7 +69,8 @@ class LowResource(Slice):
         },
         limits=(
             "Words and short phrases; questions are put in English around them. Where a language has other correct "
-            "names than CLDR's, they count as wrong for baseline and candidate alike."
+            "names than CLDR's, they count as wrong for baseline and candidate alike. A denial in the language itself "
+            "is seen in most languages, not in all."
         ),
     )
 

@@ -12,6 +12,8 @@ TASKS = (
 NO_RULES = "ICU has no spell-out rules for it"
 THAI_LETTERS = "ICU spells its numbers from 1 to 99 only: zero, and all from 100 on, hold Thai letters"
 
+OTHER_WORDS = "ICU spells its numbers otherwise than published lists do, which differ among themselves"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
@@ -80,7 +82,7 @@ _TABLE = (
 _NO_RULES: frozenset[str] = frozenset(
     ["bn", "ha", "kn", "ml", "mn", "mr", "or", "pa", "ps", "si", "so", "te", "ti", "ur", "uz", "yo"]
 )
-_WRONG_WORDS: Mapping[str, str] = MappingProxyType({"lo": THAI_LETTERS})
+_WRONG_WORDS: Mapping[str, str] = MappingProxyType({"lo": THAI_LETTERS, "chr": OTHER_WORDS})
 
 
 def _lacks(code: str) -> Mapping[str, str]:

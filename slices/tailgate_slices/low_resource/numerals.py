@@ -1,4 +1,7 @@
-"""Numbers in words, and the alphabetical order, of a language from ICU; every number is read back before it is used."""
+"""Numbers in words, and the alphabetical order, of a language from ICU.
+
+Every number is read back, and put right where ICU does not write as the language does, before it is used.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from tailgate_slices.grading import words
 from tailgate_slices.item import SliceError
-from tailgate_slices.low_resource.languages import LANGUAGES, NO_RULES
+from tailgate_slices.low_resource.languages import LANGUAGES, NO_RULES, OTHER_WORDS
 from tailgate_slices.low_resource.proofs import proof, tidied
+from tailgate_slices.low_resource.respelling import HIGHEST, accepted, corrected, folded, highest
+from tailgate_slices.low_resource.scripts import held, normal
 
 ICU_RELEASE = "77"  # other releases spell and sort some languages otherwise: the items would differ
-HIGHEST = 9999
 ENGLISH = frozenset(
     [
         "zero",
@@ -52,6 +55,9 @@ ENGLISH = frozenset(
 )
 
 
+_KNOWN = (*range(1000), *range(1000, HIGHEST, 1000), *range(1001, HIGHEST, 1000))
+
+
 @cache
 def _icu() -> Any:
     try:
@@ -75,7 +81,9 @@ def _speller(code: str) -> tuple[Any, tuple[str, ...]]:
     formatter = icu.RuleBasedNumberFormat(icu.URBNFRuleSetTag.SPELLOUT, icu.Locale(code))
     names = [formatter.getRuleSetName(at) for at in range(formatter.getNumberOfRuleSetNames())]
     plain = [name for name in names if name.startswith(("%spellout-cardinal", "%spellout-numbering"))]
-    return formatter, tuple(sorted((name for name in plain if "year" not in name), key=_plainest))
+    # Bulgarian's words for persons are no words from eleven on: "двамадесет".
+    fit = (name for name in plain if not any(part in name for part in ("year", "personal")))
+    return formatter, tuple(sorted(fit, key=_plainest))
 
 
 def _plainest(name: str) -> tuple[bool, int, str]:
@@ -89,14 +97,15 @@ def spellings(code: str, number: int) -> tuple[str, ...]:
     Raises
     ------
     SliceError
-        No form is proven: the language has no rules, or the words do not lead back to the number.
+        No form is proven: the language has no rules, or the words do not lead back to the number or are not its own.
     """
-    formatter, names = _speller(code)
-    raw = dict.fromkeys(formatter.format(number, name) for name in names)
-    proven = dict.fromkeys(tidied(text) for text in raw if number_proof(code, number, text) is None)
+    name = LANGUAGES[code].name
+    if LANGUAGES[code].lacks.get("number-to-words") == OTHER_WORDS or number > highest(code):
+        raise SliceError(f"low_resource cannot spell {number} in {name}: nothing but ICU says that it is written so")
+    proven = [tidied(text) for text in _forms(code, number) if number_proof(code, number, text) is None]
     if not proven:
-        raise SliceError(f"low_resource cannot spell {number} in {LANGUAGES[code].name}: {NO_RULES} that hold")
-    return tuple(proven)
+        raise SliceError(f"low_resource cannot spell {number} in {name}: {NO_RULES} that hold")
+    return tuple(dict.fromkeys(corrected(code, text) for text in proven))
 
 
 def number_proof(code: str, number: int, text: str) -> str | None:
@@ -118,26 +127,39 @@ def _read(code: str, text: str) -> int | None:
         return None
 
 
-def squash(text: str) -> str:
-    """Letters, marks and digits of a text without what stands between them, for comparing numbers in words."""
-    return "".join(words(tidied(text)))
+def squash(code: str, text: str) -> str:
+    """A number in words of a language for comparing: without what stands between them or is spelt either way."""
+    return folded(code, "".join(normal(held(text))))
 
 
 @cache
 def readings(code: str) -> Mapping[str, int]:
-    """Number of every way to write 0 to 999, and the thousands, in words; the keys are squashed."""
+    """Number of every way to write 0 to 999, the thousands and one more, in words; the keys are squashed."""
     found: dict[str, int] = {}
-    for number in (*range(1000), *range(1000, HIGHEST, 1000)):
-        for text in _forms(code, number):
-            found.setdefault(squash(text), number)
+    for number in _KNOWN:
+        for text in _texts(code, number):
+            found.setdefault(squash(code, text), number)
     return MappingProxyType(found)
 
 
 @cache
 def number_words(code: str) -> frozenset[str]:
-    """Every single word that numbers of the language are written with, as far as `readings` goes."""
-    numbers_ = (*range(1000), *range(1000, HIGHEST, 1000))
-    return frozenset(word for number in numbers_ for text in _forms(code, number) for word in words(tidied(text)))
+    """Every single word that numbers of the language are written with, as far as `readings` goes; squashed."""
+    found = {squash(code, word) for number in _KNOWN for text in _texts(code, number) for word in normal(held(text))}
+    return frozenset(found | readings(code).keys())
+
+
+@cache
+def basic_words(code: str) -> frozenset[tuple[str, ...]]:
+    """The words of the numbers up to 20, of round ones up to 100, and of 1,000, each as a text is cut into words."""
+    few = (*range(1, 21), *range(30, 101, 10), 1000)
+    return frozenset(normal(word) for number in few for text in _texts(code, number) for word in text.split())
+
+
+def _texts(code: str, number: int) -> tuple[str, ...]:
+    """All ways to write a number, proven or not."""
+    right = (corrected(code, tidied(text)) for text in _forms(code, number))
+    return tuple(dict.fromkeys(each for text in right for each in accepted(code, number, text)))
 
 
 @lru_cache(maxsize=4096)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from tailgate_slices.grading import words
-from tailgate_slices.low_resource.scripts import INVISIBLE, script_of_sign
+from tailgate_slices.low_resource.scripts import INVISIBLE, joins, normal, script_of_sign
 
 
 def proof(text: str, *, script: str, english: frozenset[str] = frozenset()) -> str | None:
@@ -25,7 +24,9 @@ def proof(text: str, *, script: str, english: frozenset[str] = frozenset()) -> s
     """
     if text != unicodedata.normalize("NFC", text):
         return "is not composed (NFC)"
-    for char in text:
+    for before, char in zip(f" {text}", text, strict=False):
+        if joins(char, before):
+            continue
         if unicodedata.category(char) in INVISIBLE or (char.isspace() and char != " "):
             return f"holds the invisible U+{ord(char):04X}"
     found = {sign for char in text if (sign := script_of_sign(char)) is not None}
@@ -33,12 +34,13 @@ def proof(text: str, *, script: str, english: frozenset[str] = frozenset()) -> s
         return "holds no letters"
     if found != {script}:
         return f"holds {', '.join(sorted(found - {script}))}"
-    if text.casefold() in english or english.intersection(words(text)):
+    if text.casefold() in english or english.intersection(normal(text)):
         return "is English"
     return None
 
 
 def tidied(text: str) -> str:
-    """Text composed (NFC), with single plain spaces and without format characters."""
-    shown = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    """Text composed (NFC), with single plain spaces and without format characters, save for joiners that it needs."""
+    pairs = zip(f" {text}", text, strict=False)
+    shown = "".join(char for before, char in pairs if unicodedata.category(char) != "Cf" or joins(char, before))
     return unicodedata.normalize("NFC", " ".join(shown.split()))

@@ -13,6 +13,7 @@ from tailgate_slices.drawing import integer, pick, pick_distinct
 from tailgate_slices.item import Attribute
 from tailgate_slices.low_resource.languages import Language
 from tailgate_slices.low_resource.numerals import collation, spellings
+from tailgate_slices.low_resource.respelling import highest
 from tailgate_slices.low_resource.stories import draw_problem
 from tailgate_slices.low_resource.terms import (
     Place,
@@ -26,18 +27,8 @@ from tailgate_slices.low_resource.terms import (
 GLOSSARY_ENTRIES = 2
 FEWEST = {"weekday": 5, "month": 6}  # proven names that a language needs before they are asked for
 MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
 )
 _TRIES = 5000  # one draw in 70 serves for five words of Swahili, where most names begin alike
 Thing = TypeVar("Thing")
@@ -202,20 +193,21 @@ def _shuffled(rng: np.random.Generator, things: Sequence[Thing]) -> list[Thing]:
     return order if order != list(things) else [*things[1:], things[0]]
 
 
-def _number(rng: np.random.Generator) -> int:
-    digits = pick(rng, (1, 2, 2, 2, 3, 3, 4))
-    return integer(rng, max(1, 10 ** (digits - 1)), 10**digits - 1)
+def _number(rng: np.random.Generator, language: Language) -> int:
+    longest = len(str(highest(language.code)))
+    digits = pick(rng, [n for n in (1, 2, 2, 2, 3, 3, 4) if n <= longest])
+    return integer(rng, max(1, 10 ** (digits - 1)), min(10**digits - 1, highest(language.code)))
 
 
-def _numbers(rng: np.random.Generator) -> tuple[int, int, int]:
+def _numbers(rng: np.random.Generator, language: Language) -> tuple[int, int, int]:
     """A number that is asked for, and two small ones as examples."""
-    wanted = _number(rng)
+    wanted = _number(rng, language)
     first, second = pick_distinct(rng, [n for n in range(2, 30) if n != wanted], 2)
     return wanted, first, second
 
 
 def _words_to_number(rng: np.random.Generator, language: Language) -> Question:
-    wanted, first, second = _numbers(rng)
+    wanted, first, second = _numbers(rng, language)
     one, two, asked = (spellings(language.code, n)[0] for n in (first, second, wanted))
     prompt = (
         f'In {language.name}, "{one}" is {first} and "{two}" is {second}.\nWhich number is "{asked}"? Answer in digits.'
@@ -227,7 +219,7 @@ def _words_to_number(rng: np.random.Generator, language: Language) -> Question:
 
 
 def _number_to_words(rng: np.random.Generator, language: Language) -> Question:
-    wanted, first, second = _numbers(rng)
+    wanted, first, second = _numbers(rng, language)
     one, two = (spellings(language.code, n)[0] for n in (first, second))
     prompt = (
         f'In {language.name}, {first} is "{one}" and {second} is "{two}".\n'
@@ -278,7 +270,7 @@ def _distance(step: int, kind: str) -> str:
 
 def _neighbour(rng: np.random.Generator, language: Language, step: int) -> Question:
     step = 1 if step > 0 else -1
-    start = integer(rng, 2, 99)
+    start = integer(rng, 2, min(99, highest(language.code) - 1))
     example = pick(rng, [n for n in range(2, 30) if start + step not in (n, n + 1)])
     first, after, asked = (spellings(language.code, n)[0] for n in (example, example + 1, start))
     prompt = (

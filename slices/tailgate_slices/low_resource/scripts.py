@@ -7,10 +7,19 @@ import unicodedata
 from collections import Counter
 from functools import lru_cache
 
-from tailgate_slices.grading import MAX_CHARS
+from tailgate_slices.grading import MAX_CHARS, words
 
 SPACELESS = frozenset({"THAI", "LAO", "KHMER", "MYANMAR"})  # written without spaces between words
 INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+JOINERS = frozenset("\u200c\u200d")  # say whether letters join: a part of the spelling in the scripts below
+_JOINED = frozenset(
+    [
+        *("ARABIC", "DEVANAGARI", "BENGALI", "GURMUKHI", "GUJARATI", "ORIYA"),
+        *("TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA"),
+    ]
+)
+APOSTROPHES = "'\u2018\u2019\u02bb\u02bc"
+_WITHIN_A_WORD = re.compile(f"(?<=[^\\W\\d_])[{APOSTROPHES}](?=[^\\W\\d_])")
 _UNASSIGNED = frozenset({"Cn", "Co", "Cs"})
 # UTF-8 read byte by byte as Latin-1 or Windows-1252: a lead byte with as many continuation bytes as it asks for.
 # Left out are the ones that follow a letter in sound text: no-break space, guillemets, soft hyphen, middle dot.
@@ -43,6 +52,11 @@ def _named_script(char: str) -> str | None:
     return None if first in ("", "MODIFIER", "FEMININE", "MASCULINE", "COMBINING", "VARIATION") else first
 
 
+def joins(char: str, before: str) -> bool:
+    """Whether a character is a joiner after a letter or mark of a script that is spelt with joiners."""
+    return char in JOINERS and script_of_sign(before) in _JOINED
+
+
 def script_counts(text: str) -> Counter[str]:
     """Letters of each script in the first 4,000 characters."""
     return Counter(script for char in text[:MAX_CHARS] if (script := script_of(char)) is not None)
@@ -63,6 +77,16 @@ def other_share(text: str, script: str) -> float | None:
 def visible(text: str) -> str:
     """Text without format characters: soft hyphens, zero-width spaces and joiners, marks of direction."""
     return "".join(char for char in text[:MAX_CHARS] if unicodedata.category(char) != "Cf")
+
+
+def normal(text: str) -> tuple[str, ...]:
+    """Words of a text for comparing: without invisible characters, a dotted capital I as a small i."""
+    return words(visible(text).replace("\u0130", "i"))
+
+
+def held(text: str) -> str:
+    """Text with every apostrophe within a word as a letter: dropped, it leaves a Ukrainian five the Russian one."""
+    return _WITHIN_A_WORD.sub("\ua78c", text)
 
 
 def is_broken(text: str) -> bool:

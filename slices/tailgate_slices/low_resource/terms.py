@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import MappingProxyType
 
-from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.units import UnknownUnitError, format_unit
 
-from tailgate_slices.grading import numbers, words
-from tailgate_slices.item import SliceError
+from tailgate_slices.grading import numbers
+from tailgate_slices.low_resource.cldr import own_locale
 from tailgate_slices.low_resource.languages import LANGUAGES
 from tailgate_slices.low_resource.proofs import proof, tidied
+from tailgate_slices.low_resource.scripts import normal, visible
 
 LONGEST = 12  # characters: long names cost many tokens in scripts that tokenizers split into bytes
 SHORTEST = 3
 VALUES = range(3, 121)  # of quantities; 1 and 2 are words, not digits, in some languages
+_TABLES = ("territories", "languages", "months", "days")
 UNITS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "duration": ("duration-minute", "duration-hour", "duration-day", "duration-week", "duration-year"),
@@ -55,7 +56,31 @@ def terms(code: str) -> tuple[Term, ...]:
     A term is used when its native word is proven to be in the language, differs from every English name, has 3 to 12
     characters, all of them letters or marks, and stands for one English name only.
     """
-    return _usable(code, ("territories", "languages", "months", "days"))
+    return _usable(code, _TABLES)
+
+
+@cache
+def names(code: str) -> Mapping[tuple[str, ...], frozenset[str]]:
+    """All that CLDR names in a language and in its script, usable or not, by its words: which tables it is in."""
+    found: dict[tuple[str, ...], frozenset[str]] = {}
+    for table in _TABLES:
+        for _, native in _names(code, (table,)):
+            phrase = normal(native)
+            if phrase not in english_names() and proof(tidied(native), script=LANGUAGES[code].script) is None:
+                found[phrase] = found.get(phrase, frozenset()) | {table}
+    return MappingProxyType(found)
+
+
+@cache
+def own_name(code: str) -> tuple[str, ...]:
+    """What a language calls itself, by its words."""
+    return normal(own_locale(code).languages.get(code, ""))
+
+
+@cache
+def english_names() -> frozenset[tuple[str, ...]]:
+    """What the names of the slice are in English, by their words."""
+    return frozenset(normal(name) for name, _ in _names("en", _TABLES))
 
 
 @cache
@@ -84,7 +109,7 @@ def _usable(code: str, tables: tuple[str, ...]) -> tuple[Term, ...]:
 
 
 def _names(code: str, tables: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    native, english = _locale(code), _locale("en")
+    native, english = own_locale(code), own_locale("en")
     for table in tables:
         if table in ("months", "days"):
             ours, theirs = (getattr(locale, table)["format"]["wide"] for locale in (native, english))
@@ -95,16 +120,9 @@ def _names(code: str, tables: tuple[str, ...]) -> Iterator[tuple[str, str]]:
                 yield theirs[key], unicodedata.normalize("NFC", ours[key])
 
 
-@cache
-def _locale(code: str) -> Locale:
-    try:
-        return Locale.parse(code)
-    except UnknownLocaleError as error:
-        raise SliceError(f"low_resource needs the CLDR data of '{code}'; run: pip install babel==2.18.0") from error
-
-
 def _is_word(text: str) -> bool:
-    return SHORTEST <= len(text) <= LONGEST and all(unicodedata.category(char)[0] in "LM" for char in text)
+    letters = visible(text)  # `proof` tells joiners that belong from other invisible characters
+    return SHORTEST <= len(letters) <= LONGEST and all(unicodedata.category(char)[0] in "LM" for char in letters)
 
 
 def _is_plain(english: str) -> bool:
@@ -130,18 +148,18 @@ def calendar(code: str, kind: str) -> tuple[Place, ...]:
 def calendar_names(code: str, kind: str) -> Mapping[tuple[str, ...], int]:
     """Position of every name of a month or weekday, proven or not, by its words."""
     contexts = [_wide(code, kind, context) for context in ("format", "stand-alone")]
-    return MappingProxyType({words(tidied(name)): at for names in contexts for at, name in names.items()})
+    return MappingProxyType({normal(name): at for names in contexts for at, name in names.items()})
 
 
 def _wide(code: str, kind: str, context: str) -> Mapping[int, str]:
-    locale = _locale(code)
+    locale = own_locale(code)
     table = locale.months if kind == "month" else locale.days
     names: Mapping[int, str] = table[context]["wide"]
     return names
 
 
 def _is_name(name: str, code: str, unwanted: frozenset[str]) -> bool:
-    if any(unicodedata.category(char)[0] not in "LM" and char != " " for char in name):
+    if any(unicodedata.category(char)[0] not in "LM" and char != " " for char in visible(name)):
         return False
     return proof(name, script=LANGUAGES[code].script, english=unwanted) is None
 
@@ -149,7 +167,7 @@ def _is_name(name: str, code: str, unwanted: frozenset[str]) -> bool:
 @lru_cache(maxsize=65536)
 def written_date(code: str, year: int, month: int, day: int) -> str | None:
     """A date as it is written out in the language; None where that is not proven or gives the month in digits."""
-    text = tidied(format_date(datetime.date(year, month, day), "long", locale=_locale(code)))
+    text = tidied(format_date(datetime.date(year, month, day), "long", locale=own_locale(code)))
     unwanted = frozenset(name.casefold() for name in _wide("en", "month", "format").values())
     if proof(text, script=LANGUAGES[code].script, english=unwanted) is not None:
         return None
@@ -165,14 +183,14 @@ def date_phrases(code: str) -> Mapping[tuple[str, ...], int]:
 
 def lettered(text: str) -> tuple[str, ...]:
     """Words of a text without its digits, which some languages glue to them."""
-    return words("".join(" " if char.isdecimal() else char for char in text))
+    return normal("".join(" " if char.isdecimal() else char for char in text))
 
 
 @lru_cache(maxsize=65536)
 def quantity(code: str, unit: str, value: int) -> str | None:
     """A number of units, written out in the language with digits; None where that is not proven."""
     try:
-        text = tidied(format_unit(value, unit, length="long", locale=_locale(code)))
+        text = tidied(format_unit(value, unit, length="long", locale=own_locale(code)))
     except UnknownUnitError:
         return None
     if proof(text, script=LANGUAGES[code].script, english=_english_units(unit)) is not None:
@@ -182,8 +200,10 @@ def quantity(code: str, unit: str, value: int) -> str | None:
 
 @cache
 def _english_units(unit: str) -> frozenset[str]:
-    texts = (format_unit(value, unit, length=length, locale="en") for value in (1, 2) for length in ("long", "short"))
-    return frozenset(word for text in texts for word in lettered(text))
+    english = own_locale("en")
+    long = [format_unit(value, unit, length="long", locale=english) for value in (1, 2)]
+    short = [format_unit(value, unit, length="short", locale=english) for value in (1, 2)]
+    return frozenset(word for text in (*long, *short) for word in lettered(text))
 
 
 @cache

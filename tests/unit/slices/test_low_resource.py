@@ -105,13 +105,13 @@ def test_territory_shows_another_entry_and_asks_from_memory():
 def test_digits_asked_for_are_those_of_the_words_shown():
     for item in draw("lang=tr,task=words-to-number", 40):
         asked = re.search(r'Which number is "(.+)"\?', item.prompt)[1]
-        assert readings("tr").get(squash(asked), int(item.references[0])) == int(item.references[0])
+        assert readings("tr").get(squash("tr", asked), int(item.references[0])) == int(item.references[0])
 
 
 def test_words_asked_for_are_those_of_the_digits_shown():
     for item in draw("lang=tr,task=number-to-words", 40):
         asked = int(re.search(r"Write the number (\d+) in", item.prompt)[1])
-        assert readings("tr").get(squash(item.references[0]), asked) == asked
+        assert readings("tr").get(squash("tr", item.references[0]), asked) == asked
 
 
 @pytest.mark.parametrize("code", list(LANGUAGES))
@@ -168,7 +168,7 @@ def test_result_of_a_problem_follows_from_its_quantities():
             assert found[0] * found[1] == item.attributes["value"]
         else:
             spoken = re.search(r'What is "(.+)" plus "(.+)"\?', item.prompt).groups()
-            assert sum(readings("sw")[squash(text)] for text in spoken) == item.attributes["value"]
+            assert sum(readings("sw")[squash("sw", text)] for text in spoken) == item.attributes["value"]
 
 
 def test_axes_in_another_order_are_an_error_naming_the_right_one():

@@ -281,7 +281,7 @@ def test_quantity_with_the_unit_in_another_script_fails_as_wrong_script():
 def test_signals_of_a_right_answer_say_that_the_language_is_kept():
     item = first("copy")
     signals = grade(item, item.references[0]).signals
-    assert signals == {"broken_text": 0.0, "script_right": 1.0, "other_script_share": 0.0}
+    assert signals == {"broken_text": 0.0, "script_right": 1.0, "other_script_share": 0.0, "language_right": 1.0}
 
 
 def test_signals_measure_how_much_of_an_answer_left_the_script():
