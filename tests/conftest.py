@@ -16,6 +16,7 @@ PROGRAMS = {"bwrap"}
 # Triton reads it when it is imported, and other packages import triton: kernels run interpreted in this process, as
 # Python on CPU tensors. Tests on a device are run by themselves: TRITON_INTERPRET=0 pytest tests/gpu.
 os.environ.setdefault("TRITON_INTERPRET", "1")
+os.environ.setdefault("TAILGATE_HAYSTACKS", "")  # tests read no texts that an earlier one kept
 
 
 def _missing(name: str) -> str | None:

@@ -10,7 +10,8 @@ from tailgate_slices.grading import COMMON_MODES
 from tailgate_slices.item import Answer, Card, Grade, Item, Slice, SliceError, TokenCounter
 from tailgate_slices.long_context.filler import Counter
 from tailgate_slices.long_context.grading import grade_lookup
-from tailgate_slices.long_context.haystack import Address, haystack_at
+from tailgate_slices.long_context.haystack import Address
+from tailgate_slices.long_context.shelf import haystack_at
 
 TASKS = ("kv", "multikey", "multivalue", "multiquery", "tracking", "common", "absent", "paraphrase", "join", "symbol")
 # "The code of the wooden basket is 4821." for kv; several codes, or a sentence that says there is none, take more.
@@ -25,7 +26,7 @@ class LongContext(Slice):
     """Ten ways to ask for what stands, or does not stand, somewhere in a text."""
 
     name = "long_context"
-    version = "2"
+    version = "3"
     axes: Mapping[str, tuple[str, ...]] = MappingProxyType(
         {
             "len": tuple(str(2**power) for power in range(7, 18)),
@@ -55,12 +56,14 @@ class LongContext(Slice):
             "swapped": "all wanted codes, for one another's keys",
             "stale": "a code from before the last change",
             "half_way": "the place that leads to the code instead of the code",
+            "denied": "says only that the wanted answer is not the one",
             "abstained": "says that the text does not tell, although it does",
             "hallucinated": "a value where the text gives none",
         },
         limits="Needles and questions are English in filler of any language, so that a needle may stand out there. "
         "Filler repeats its templates. Other wordings of an abstention than the usual English ones are not "
-        "understood. Texts shorter than 512 tokens may miss the decile of the depth by a line.",
+        "understood. Depth is a share of the tokens, beyond 8192 of them of the letters. Texts of few lines (shorter "
+        "than 512 tokens, or in tokens of a letter each) may miss its decile by a line.",
     )
 
     def item(self, *, stratum: str, seed: int, index: int, tokens: TokenCounter | None) -> Item:

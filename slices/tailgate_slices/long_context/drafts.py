@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from tailgate_slices.long_context.filler import REGISTERS, Counter, draw_filler
-from tailgate_slices.long_context.plans import Needle, Plan, Question, draw_codes, draw_scene, pinned_place
+from tailgate_slices.long_context.plans import Needle, Question, draw_codes, draw_scene, pinned_place
 from tailgate_slices.long_context.tasks import PLANS
 from tailgate_slices.long_context.words import KEYS, LONG_KEYS
 
 EXACT = 512  # from here on a prompt is within 1 % of its length; a shorter one is at most one line below
+SIZED = 8192  # up to here places are shares of the tokens, in longer texts of the letters: far fewer lines to count
 _LINE = "The {0} is on the shelf. The code of the {0} is {1}."
 _HALF = "The {} is on the shelf."
 _MOST_CODES = 9000
@@ -62,6 +63,10 @@ class Draft(Protocol):
         """Short lines to close a gap with."""
 
     @property
+    def dotted(self) -> str:
+        """How a line of dots stands in the text, to close what the short lines leave; empty: none may."""
+
+    @property
     def fewest(self) -> int:
         """Lines without which there is nothing to ask."""
 
@@ -69,26 +74,42 @@ class Draft(Protocol):
         """The text with so many of its lines and some short ones at the end."""
 
 
+Size = Callable[[str], int]  # how much of a text a line takes, its end included
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScatteredDraft:
     """Filler with needles between its lines."""
 
-    plan: Plan
-    frame: str
+    needles: tuple[Needle, ...]  # by their places
+    needle_sizes: tuple[int, ...]
+    questions: tuple[Question, ...]
     lines: tuple[str, ...]
+    sizes: tuple[int, ...]
     weights: tuple[float, ...]
     pads: tuple[str, ...]
+    dotted: str
+    size: Size
     fewest: int = 0
 
     def render(self, n_lines: int, pads: tuple[str, ...] = ()) -> Stack:
         """Every needle stands at the first end of a line that lies at or behind its place."""
-        needles = [
-            Needle(place=each.place, text=self.frame.format(each.text))
-            for each in sorted(self.plan.needles, key=lambda needle: needle.place)
-        ]
-        text = "\n".join(_scatter((*self.lines[:n_lines], *pads), needles))
-        n_all = n_lines + len(pads)
-        return Stack(text=text, gap="\n\n", questions=self.plan.questions, n_lines=n_all, n_needles=len(needles))
+        lines = (*self.lines[:n_lines], *pads)
+        text = "\n".join(self._woven(lines, (*self.sizes[:n_lines], *map(self.size, pads))))
+        n_needles = len(self.needles)
+        return Stack(text=text, gap="\n\n", questions=self.questions, n_lines=len(lines), n_needles=n_needles)
+
+    def _woven(self, lines: tuple[str, ...], sizes: tuple[int, ...]) -> Iterator[str]:
+        total = sum(sizes) + sum(self.needle_sizes)
+        offset, done = 0, 0
+        for line, size in zip(lines, sizes, strict=True):
+            while done < len(self.needles) and self.needles[done].place * total <= offset:
+                yield self.needles[done].text
+                offset += self.needle_sizes[done]
+                done += 1
+            yield line
+            offset += size
+        yield from (needle.text for needle in self.needles[done:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +117,20 @@ class ListDraft:
     """Lines that each give the code of a key; the questions are about the lines at the places."""
 
     keys: tuple[str, ...]
+    lines: tuple[str, ...]
+    sizes: tuple[int, ...]
     codes: tuple[str, ...]
     places: tuple[float, ...]
     deciles: tuple[int, ...]
     weights: tuple[float, ...]
     pads: tuple[str, ...]
+    size: Size
     exact: bool
+
+    @property
+    def dotted(self) -> str:
+        """In a list of a few lines none may stand behind the last one: all of them must be equally likely."""
+        return "{}" if self.exact else ""
 
     @property
     def fewest(self) -> int:
@@ -110,10 +139,9 @@ class ListDraft:
 
     def render(self, n_lines: int, pads: tuple[str, ...] = ()) -> Stack:
         """Short lines, which give no code, stand at the end."""
-        lines = [_LINE.format(key, code) for key, code in zip(self.keys[:n_lines], self.codes[:n_lines], strict=True)]
-        asked = self._asked(lines, sum(len(pad) + 1 for pad in pads))
+        asked = self._asked(n_lines, sum(map(self.size, pads)))
         questions = tuple(self._question(line, decile) for line, decile in zip(asked, self.deciles, strict=True))
-        text = "\n".join((*lines, *pads))
+        text = "\n".join((*self.lines[:n_lines], *pads))
         return Stack(text=text, gap="\n", questions=questions, n_lines=n_lines + len(pads), n_needles=n_lines)
 
     def _question(self, line: int, decile: int) -> Question:
@@ -125,16 +153,16 @@ class ListDraft:
             facts={"key": key, "line": line},
         )
 
-    def _asked(self, lines: list[str], padded: int) -> list[int]:
+    def _asked(self, n_lines: int, padded: int) -> list[int]:
         """The first line that begins at or behind each place and is not asked for yet."""
-        starts = np.cumsum([0, *(len(line) + 1 for line in lines)])
+        starts = np.cumsum([0, *self.sizes[:n_lines]])
         found: list[int] = []
         for place in self.places:
             # In a list of a few lines the share of the lines counts: all of them must be equally likely.
-            behind = np.searchsorted(starts, place * (starts[-1] + padded)) if self.exact else place * len(lines)
-            line = min(int(behind), len(lines) - 1)
+            behind = np.searchsorted(starts, place * (starts[-1] + padded)) if self.exact else place * n_lines
+            line = min(int(behind), n_lines - 1)
             while line in found:
-                line = (line + 1) % len(lines)
+                line = (line + 1) % n_lines
             found.append(line)
         return found
 
@@ -146,13 +174,22 @@ def draw_scattered(
     scene = draw_scene(rng, length=order.length, listing=register[1], deciles=order.deciles)
     plan = PLANS[order.task](scene)
     filler = draw_filler(rng, register, order.length, tokens)
-    kind = REGISTERS[register]
+    kind, size = REGISTERS[register], _size(order, tokens)
+    frame = "{}" if order.task == "symbol" else kind.frame
+    needles = tuple(
+        Needle(place=each.place, text=frame.format(each.text))
+        for each in sorted(plan.needles, key=lambda needle: needle.place)
+    )
     return ScatteredDraft(
-        plan=plan,
-        frame="{}" if order.task == "symbol" else kind.frame,
+        needles=needles,
+        needle_sizes=tuple(size(needle.text) for needle in needles),
+        questions=plan.questions,
         lines=filler.lines,
+        sizes=tuple(map(size, filler.lines)),
         weights=filler.weights,
         pads=kind.short * 3,
+        dotted="" if order.length < EXACT else kind.frame if kind.name == "code" else "{}",
+        size=size,
     )
 
 
@@ -162,17 +199,27 @@ def draw_list(rng: np.random.Generator, order: Order, tokens: Counter) -> ListDr
     pool = KEYS if n_most <= _KEYS_ENOUGH else LONG_KEYS
     keys = [pool[place] for place in rng.choice(len(pool), size=n_most + _MOST_PADS, replace=False).tolist()]
     codes = draw_codes(rng, n_most)
-    sample = "".join(f"{_LINE.format(key, code)}\n" for key, code in zip(keys[:16], codes[:16], strict=False))
-    exact = order.length >= EXACT
+    lines = tuple(_LINE.format(key, code) for key, code in zip(keys, codes, strict=False))
+    sample = "".join(f"{line}\n" for line in lines[:16])
+    exact, size = order.length >= EXACT, _size(order, tokens)
     return ListDraft(
         keys=tuple(keys[:n_most]),
+        lines=lines,
+        sizes=tuple(map(size, lines)),
         codes=tuple(codes),
         places=tuple(_list_place(rng, decile, order) for decile in order.deciles),
         deciles=order.deciles,
-        weights=(max(1.0, tokens.count(sample) / min(16, n_most)),) * n_most,
+        weights=(max(1.0, tokens.count(sample) / len(lines[:16])),) * n_most,
         pads=tuple(_HALF.format(key) for key in keys[n_most:]) if exact else (),
+        size=size,
         exact=exact,
     )
+
+
+def _size(order: Order, tokens: Counter) -> Size:
+    if order.length > SIZED:
+        return lambda line: len(line) + 1
+    return lambda line: tokens.count(f"{line}\n")
 
 
 def _list_place(rng: np.random.Generator, decile: int, order: Order) -> float:
@@ -180,16 +227,3 @@ def _list_place(rng: np.random.Generator, decile: int, order: Order) -> float:
     if order.length < EXACT:
         return (decile + share) / 10
     return pinned_place(decile, share, order.length, len(order.deciles))
-
-
-def _scatter(lines: tuple[str, ...], needles: list[Needle]) -> Iterator[str]:
-    total = sum(len(line) + 1 for line in lines) + sum(len(needle.text) + 1 for needle in needles)
-    offset, done = 0, 0
-    for line in lines:
-        while done < len(needles) and needles[done].place * total <= offset:
-            yield needles[done].text
-            offset += len(needles[done].text) + 1
-            done += 1
-        yield line
-        offset += len(line) + 1
-    yield from (needle.text for needle in needles[done:])

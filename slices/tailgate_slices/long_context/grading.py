@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from tailgate_slices.grading import bounded, failure, is_loop, numbers, settled, words
 from tailgate_slices.item import Answer, Grade, Item
+from tailgate_slices.long_context.saying import CODE, abstains, name_pattern, spells_number, without_denied
 
 NAMED = ("common", "paraphrase")  # tasks whose answer is a name; the others ask for codes of four digits
-_VALUE_DIGITS = 3  # an unanswerable question is answered with a value from that many digits on, "2 boxes" is none
-
-_VERBS = "mentioned|stated|given|listed|specified|provided|present|included|found|available|known|named|there|defined"
-_VERBS += "|described|shown|determined|recorded|noted|contained|anywhere|part of|possible to|(?:in|on) (?:the|this|any)"
-_SAYS = "say|mention|contain|give|list|include|exist|appear|specify|state|provide|tell|know|show|name|describe|hold"
-_THINGS = "code|codes|mention|information|record|value|entry|answer|data|details|number|one|name|text|line"
-# Written for words with one space between them, without punctuation: "doesn't" reads "doesn t".
-_ABSTENTION = re.compile(
-    rf" (?:not|never|isn t|aren t|wasn t|weren t) (?:[a-z]+ ){{0,2}}(?:{_VERBS}) "
-    rf"| (?:does not|do not|did not|doesn t|don t|didn t) (?:[a-z]+ )?(?:{_SAYS}) "
-    r"| (?:does not|doesn t) have | without (?:a|any) "
-    rf"| there (?:is|are|was|were|s) (?:no|not|none) | there (?:isn t|aren t|wasn t) | no (?:such|{_THINGS}) "
-    r"| (?:none|unknown|nobody|nothing|nowhere|unspecified|unmentioned|undefined|n a|missing|absent) "
-    r"| (?:cannot|can t|can not|could not|couldn t|unable to|not able to) (?:be )?(?:find|found|see|locate|determine)"
-)
+_VALUE_DIGITS = 3  # who offers a number of that many digits does not abstain; "2 boxes" are none
 
 
 def grade_lookup(item: Item, answer: Answer) -> Grade:
     """Judge an answer by the task of its item; every grade says whether the answer abstained."""
     text = settled(answer)
     task = str(item.attributes["task"])
-    given = _names_in(item, text) if task in NAMED else _codes_in(text)
-    abstained = abstains(text) and not given
-    mode = _mode(item, text, given, abstained)
+    kept = without_denied(text, name_pattern(_names(item)) if task in NAMED else CODE)
+    abstained = abstains(text) and not _offers(item, kept)
+    mode = _mode(item, text, kept, abstained)
     signals = {"abstained": float(abstained), "should_abstain": float(task == "absent")}
     if mode is None:
         return Grade(score=1.0, failure_mode=None, signals=signals)
@@ -43,32 +29,26 @@ def grade_lookup(item: Item, answer: Answer) -> Grade:
     return Grade(score=failed.score, failure_mode=failed.failure_mode, signals=signals)
 
 
-def abstains(text: str) -> bool:
-    """Whether an answer says, in usual English words, that the text does not tell."""
-    return _ABSTENTION.search(f" {' '.join(words(text))} ") is not None
-
-
-def _mode(item: Item, text: str, given: Sequence[str], abstained: bool) -> str | None:
-    """How an answer is wrong; None where it is right."""
-    task = item.attributes["task"]
-    if task == "absent":
-        return _mode_of_absent(text, given, abstained)
-    wanted = item.references[0].split(", ")
+def _mode(item: Item, text: str, kept: str, abstained: bool) -> str | None:
+    """How an answer is wrong; None where it is right. `kept` is the text without the values that it denies."""
+    if item.attributes["task"] == "absent":
+        return None if abstained else _mode_of_value(item, kept)
+    wanted, given = item.references[0].split(", "), _given(item, kept)
     others = [value for value in given if value not in wanted]
     if not set(given).isdisjoint(wanted):
-        return _mode_of_hit(item, text, given, others)
+        return _mode_of_hit(item, kept, given, others)
     if others:
         return _mode_of_others(item, others)
-    return "abstained" if abstained else _mode_of_none(item, text)
-
-
-def _mode_of_absent(text: str, given: Sequence[str], abstained: bool) -> str | None:
     if abstained:
-        return None
-    if abstains(text):
-        return "hedged"
-    valued = given or [number for number in numbers(text) if len(number) >= _VALUE_DIGITS]
-    return "hallucinated" if valued else "no_code"
+        return "abstained"
+    return _mode_of_none(item, text) if set(_given(item, text)).isdisjoint(wanted) else "denied"
+
+
+def _mode_of_value(item: Item, text: str) -> str:
+    """An answer that should have abstained."""
+    if not _offers(item, text):
+        return "no_code"
+    return "hedged" if abstains(text) else "hallucinated"
 
 
 def _mode_of_hit(item: Item, text: str, given: Sequence[str], others: Sequence[str]) -> str | None:
@@ -112,12 +92,20 @@ def _in_order(item: Item, text: str, wanted: Sequence[str]) -> list[str]:
     return [code for _, code in sorted(zip(places, wanted, strict=True))]
 
 
-def _codes_in(text: str) -> list[str]:
-    return [number for number in numbers(text) if len(number) == 4]
+def _offers(item: Item, text: str) -> bool:
+    """Whether a text holds something that an answer could be, right or wrong."""
+    if item.attributes["task"] in NAMED:
+        return bool(_given(item, text))
+    return any(len(number) >= _VALUE_DIGITS for number in numbers(text)) or spells_number(text)
 
 
-def _names_in(item: Item, text: str) -> list[str]:
-    """Names of the text that an answer holds, also in the plural."""
+def _given(item: Item, text: str) -> list[str]:
+    """Codes in a text; or names of the haystack, also in the plural."""
+    if item.attributes["task"] not in NAMED:
+        return [number for number in numbers(text) if len(number) == 4]
     said = set(words(text))
-    known = [item.references[0], *str(item.attributes["rivals"]).split(", ")]
-    return [name for name in known if not said.isdisjoint((name.casefold(), f"{name.casefold()}s"))]
+    return [name for name in _names(item) if not said.isdisjoint((name.casefold(), f"{name.casefold()}s"))]
+
+
+def _names(item: Item) -> list[str]:
+    return [item.references[0], *str(item.attributes["rivals"]).split(", ")]

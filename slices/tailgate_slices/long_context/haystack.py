@@ -1,20 +1,17 @@
-"""Haystacks of the length asked for in tokens of the model under test, and the few that were built last."""
+"""Haystacks of the length asked for in tokens of the model under test."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from tailgate_slices.drawing import pick
 from tailgate_slices.item import item_rng
-from tailgate_slices.long_context.drafts import EXACT, Draft, Order, Stack, draw_list, draw_scattered
+from tailgate_slices.long_context.drafts import Draft, Order, Stack, draw_list, draw_scattered
 from tailgate_slices.long_context.filler import LISTINGS, PROSE, Counter
-from tailgate_slices.long_context.fitting import Fitted, Fitting
+from tailgate_slices.long_context.fitting import Fitting
 
-TAIL = 240  # characters at the end of a text within which its last line and a question share tokens
-KEPT = 32  # haystacks in memory: more than one for each length, at most some 20 MB
 # Kv-like tasks, which small models can do, come more often than those that need a large one.
 TASK_SHARES = (
     *("kv", "kv", "kv", "kv", "multikey", "multikey", "multivalue", "multiquery", "tracking", "common"),
@@ -48,14 +45,13 @@ class Haystack:
     prompt_tokens: tuple[int, ...]
 
 
-@lru_cache(maxsize=KEPT)
-def haystack_at(address: Address, tokens: Counter) -> Haystack:
-    """The haystack of an address; built once for all of its questions.
+def draw_haystack(address: Address, tokens: Counter) -> Haystack:
+    """Draw and build the haystack of an address.
 
     Raises
     ------
     SliceError
-        The length is too small for the task in these tokens.
+        The length cannot be had for the task in these tokens.
     """
     where = (address.name, address.version, address.seed, address.stratum)
     rng = item_rng(*where, "haystack", address.number, tokens.sha256)
@@ -71,7 +67,7 @@ def build_haystack(rng: np.random.Generator, order: Order, tokens: Counter) -> H
     Raises
     ------
     SliceError
-        The length is too small for the task in these tokens.
+        The length cannot be had for the task in these tokens.
     """
     register, language = ("list", "en") if order.task == "kv" else _draw_register(rng, order.task)
     draft: Draft = (
@@ -79,30 +75,16 @@ def build_haystack(rng: np.random.Generator, order: Order, tokens: Counter) -> H
         if order.task == "kv"
         else draw_scattered(rng, order, (register, language), tokens)
     )
-    fitted = Fitting(draft=draft, target=order.length, slack=_slack(order), tokens=tokens).result()
+    fitted = Fitting(draft=draft, target=order.length, tokens=tokens).result()
     return Haystack(
         task=order.task,
         language=language,
         register=register,
         stack=fitted.stack,
-        prompt_tokens=_prompt_tokens(fitted, tokens),
+        prompt_tokens=fitted.prompt_tokens,
     )
 
 
 def _draw_register(rng: np.random.Generator, task: str) -> tuple[str, str]:
     options = LISTINGS if task == "symbol" else PROSE
     return options[int(rng.integers(len(options)))]
-
-
-def _slack(order: Order) -> float:
-    """Deviation left alone: questions of one text differ by some tokens, and all of them must be within 1 %."""
-    if order.length < EXACT:
-        return 0.0
-    return order.length * (0.009 if len(order.deciles) == 1 else 0.004)
-
-
-def _prompt_tokens(fitted: Fitted, tokens: Counter) -> tuple[int, ...]:
-    """Tokens of every prompt; those that were not counted follow from how their ends differ."""
-    stack = fitted.stack
-    ends = [tokens.count(f"{stack.text[-TAIL:]}{stack.gap}{question.text}") for question in stack.questions]
-    return tuple(fitted.n_tokens + end - ends[stack.longest] for end in ends)

