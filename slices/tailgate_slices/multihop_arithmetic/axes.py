@@ -18,17 +18,17 @@ AXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "hops": ("1", "2", "3", "4", "5", "6", "7", "8"),
         "digits": ("1", "2", "3", "4", "5", "6"),
         "form": ("alias", "sum", "chain", "story", "unit", "rate", "table", "calendar", "expression"),
-        "op": ("none", "add", "sub", "mul", "mixed"),
+        "op": ("none", "add", "sub", "mul", "div", "mixed"),
         "noise": ("0", "2", "5"),
-        "style": ("zero", "few", "cot"),
+        "style": ("zero", "few", "cot", "few-cot"),
     }
 )
 OPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "alias": ("none",),
-        "sum": ("add", "sub", "mul", "mixed"),
-        "chain": ("add", "sub", "mul", "mixed"),
-        "story": ("add", "sub", "mul", "mixed"),
+        "sum": ("add", "sub", "mul", "div", "mixed"),
+        "chain": ("add", "sub", "mul", "div", "mixed"),
+        "story": ("add", "sub", "mul", "div", "mixed"),
         "unit": ("mul", "mixed"),
         "rate": ("mul", "mixed"),
         "table": ("add", "sub", "mixed"),
@@ -36,6 +36,7 @@ OPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "expression": ("add", "sub", "mul", "mixed"),
     }
 )
+STEPPED = ("cot", "few-cot")  # styles that ask for the steps
 MOST_CALENDAR_DIGITS = 4  # eight moves of more days leave the calendar
 FEW_HOPS = 2  # up to here a small model gets some items right: mostly short wordings, nothing around them
 
@@ -52,11 +53,14 @@ _FORMS: tuple[Weights, Weights] = (  # few hops, many hops
     },
 )
 _OPS: tuple[Weights, Weights] = (
-    {"none": 1, "add": 50, "sub": 30, "mul": 4, "mixed": 40},
-    {"none": 1, "add": 15, "sub": 10, "mul": 10, "mixed": 65},
+    {"none": 1, "add": 50, "sub": 30, "mul": 4, "div": 3, "mixed": 40},
+    {"none": 1, "add": 15, "sub": 10, "mul": 10, "div": 6, "mixed": 65},
 )
 _NOISE: tuple[Weights, Weights] = ({"0": 94, "2": 4, "5": 2}, {"0": 80, "2": 12, "5": 8})
-_STYLES: tuple[Weights, Weights] = ({"zero": 94, "few": 3, "cot": 3}, {"zero": 80, "few": 10, "cot": 10})
+_STYLES: tuple[Weights, Weights] = (
+    {"zero": 94, "few": 2, "cot": 2, "few-cot": 2},
+    {"zero": 80, "few": 7, "cot": 7, "few-cot": 6},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,15 +101,18 @@ def _cells(fixed: tuple[tuple[str, str], ...]) -> tuple[tuple[tuple[str, ...], .
         asked = ", ".join(f"{axis}={given[axis]}" for axis in AXES if axis in given)
         raise SliceError(
             f"multihop_arithmetic has no items with {asked}: form=alias goes with op=none only, unit and rate with mul "
-            f"and mixed, table and calendar not with mul, calendar with at most {MOST_CALENDAR_DIGITS} digits, "
-            "and op=mixed needs two hops"
+            f"and mixed, table and calendar not with mul, calendar with at most {MOST_CALENDAR_DIGITS} digits; op=div "
+            "goes with sum, chain and story and as many hops as a number of those digits can be halved and leave more "
+            "than one; op=mixed needs two hops"
         )
     return cells, np.cumsum([_weight(*cell) for cell in cells])
 
 
 def _possible(hops: str, digits: str, form: str, op: str) -> bool:
     far = form == "calendar" and int(digits) > MOST_CALENDAR_DIGITS
-    return op in OPS[form] and not far and not (op == "mixed" and hops == "1")
+    # Each division halves at least; twice that leaves several starts to choose from.
+    undivided = op == "div" and 2 ** (int(hops) + 2) > 10 ** int(digits)
+    return op in OPS[form] and not far and not undivided and not (op == "mixed" and hops == "1")
 
 
 def _weight(hops: str, digits: str, form: str, op: str) -> float:

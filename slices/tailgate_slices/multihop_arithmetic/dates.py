@@ -29,11 +29,11 @@ def calendar(rng: np.random.Generator, values: Values, cast: Cast) -> Problem:
     program = Program(start=start, steps=_moves(rng, values, values.hops))
     events = pick_distinct(rng, _EVENTS, values.hops + 1)
     if template == "date":
-        begins, asks = f"The {events[0]} is on {_iso(start)}.", f"On which date is the {events[-1]}? Write YYYY-MM-DD."
-        reference = _iso(program.result)
+        begins, asks = f"The {events[0]} is on {iso(start)}.", f"On which date is the {events[-1]}? Write YYYY-MM-DD."
+        reference = iso(program.result)
     else:
-        begins, asks = f"The {events[0]} is on a {_weekday(start)}.", f"On which day of the week is the {events[-1]}?"
-        reference = _weekday(program.result)
+        begins, asks = f"The {events[0]} is on a {weekday(start)}.", f"On which day of the week is the {events[-1]}?"
+        reference = weekday(program.result)
     return Problem(
         sentences=(begins, *_told(events, program.steps)),
         question=asks,
@@ -51,8 +51,8 @@ def _days(rng: np.random.Generator, values: Values, start: int) -> Problem:
     until = reached + max(1, _size(rng, values.digits))
     events = pick_distinct(rng, _EVENTS, values.hops)
     return Problem(
-        sentences=(f"The {events[0]} is on {_iso(start)}.", *_told(events, moves)),
-        question=f"How many days after the {events[-1]} is {_iso(until)}?",
+        sentences=(f"The {events[0]} is on {iso(start)}.", *_told(events, moves)),
+        question=f"How many days after the {events[-1]} is {iso(until)}?",
         program=Program(start=start, steps=(*moves, Step(op="from", operand=until))),
         template="days",
     )
@@ -82,9 +82,11 @@ def _told(events: list[str], steps: tuple[Step, ...]) -> list[str]:
     ]
 
 
-def _iso(day: int) -> str:
+def iso(day: int) -> str:
+    """A day as it is written in figures."""
     return date.fromordinal(day).isoformat()
 
 
-def _weekday(day: int) -> str:
+def weekday(day: int) -> str:
+    """The name of a day in its week."""
     return WEEKDAYS[date.fromordinal(day).weekday()]

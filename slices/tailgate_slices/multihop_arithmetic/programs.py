@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from tailgate_slices.drawing import integer, pick
 
-SYMBOLS = {"add": "+", "sub": "-", "mul": "*"}  # of an operation that the `op` axis names
+SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}  # of an operation that the `op` axis names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +108,25 @@ def draw_program(rng: np.random.Generator, planned: Sequence[Planned], digits: i
     readable.
     """
     wanted = {each.op for each in planned}
+    if wanted == {"/"}:
+        return _divided(rng, len(planned), digits)
     while True:
         program = _try_program(rng, planned, digits)
         if {step.op for step in program.steps} == wanted:
             return program
+
+
+def _divided(rng: np.random.Generator, hops: int, digits: int) -> Program:
+    """Divisions without a remainder, drawn from their end: the result, at least 2, times all divisors is the start."""
+    divisors: list[int] = []
+    most = 10**digits - 1
+    room = most // 2
+    for left in range(hops - 1, -1, -1):
+        divisors.append(integer(rng, 2, min(_most_factor(hops), room // 2**left)))
+        room //= divisors[-1]
+    product = math.prod(divisors)
+    result = integer(rng, max(2, -(-(10 ** (digits - 1)) // product)), most // product)
+    return Program(start=result * product, steps=tuple(Step(op="/", operand=each) for each in divisors))
 
 
 def _try_program(rng: np.random.Generator, planned: Sequence[Planned], digits: int) -> Program:
@@ -161,4 +177,8 @@ def step_size(rng: np.random.Generator, digits: int) -> int:
 
 def factor(rng: np.random.Generator, hops: int) -> int:
     """A factor: the more steps, the smaller."""
-    return integer(rng, 2, 9 if hops <= 2 else 5 if hops <= 4 else 3)
+    return integer(rng, 2, _most_factor(hops))
+
+
+def _most_factor(hops: int) -> int:
+    return 9 if hops <= 2 else 5 if hops <= 4 else 3

@@ -1,4 +1,4 @@
-"""What an answer says: its final value, whether it offers several, and the equations it shows.
+"""What stands in an answer: values of a kind, and the equations it shows.
 
 Model output is hostile: everything here is linear in the bounded text, and no number of many digits is evaluated.
 """
@@ -6,8 +6,7 @@ Model output is hostile: everything here is linear in the bounded text, and no n
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -17,13 +16,25 @@ from tailgate_slices.multihop_arithmetic.programs import Program, Step
 
 MOST_DIGITS = 20  # past any result: such a number is wrong by orders of magnitude whatever it is
 HUGE = 10**MOST_DIGITS
-_MARK = re.compile("answer:", re.IGNORECASE)
-_THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+_MARK = re.compile(r"answer(?: is)?\s?[:=]", re.IGNORECASE)
 _NUMBER = re.compile(r"(?P<sign>(?<![\w)])-)?(?P<whole>[0-9]+)(?:\.(?P<part>[0-9]+))?")
-_DATE = re.compile(r"(?<![0-9])([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})(?![0-9])")
+_DATE = re.compile(r"(?<![0-9])(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})(?![0-9])")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = (
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DAY = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?"
+_YEAR = r"(?P<year>[0-9]{4})(?![0-9])"
+_WRITTEN_DATES = (
+    re.compile(rf"\b{_MONTH}\s{_DAY},?\s{_YEAR}", re.IGNORECASE),
+    re.compile(rf"(?<![0-9]){_DAY}(?:\sof)?\s{_MONTH},?\s{_YEAR}", re.IGNORECASE),
+)
 _WEEKDAY = re.compile(rf"\b(?:{'|'.join(WEEKDAYS)})\b", re.IGNORECASE)
-_ALTERNATIVE = re.compile(r"\b(?:or|either|perhaps|maybe|alternatively)\b", re.IGNORECASE)
-_TOKEN = re.compile(r"([0-9]+)|([-+*/\u00d7\u00b7\u00f7]|(?<=[0-9 ])x(?=[0-9 ]))|(=)|([\n;.!?,])")
+_EQUALS = r"=|\u2248|\u2192|\b(?:is|equals|makes|gives|leaves)\b"
+_TOKEN = re.compile(rf"([0-9]+)|([-+*/\u00d7\u00b7\u00f7]|(?<=[0-9 ])x(?=[0-9 ]))|({_EQUALS})|([\n;:.!?,])")
+# "Step 2 - 30 + 9 = 39", "2) 30 + 9 = 39": the number of a step is none of its own.
+_ITEM = re.compile(r"\bstep\s[0-9]{1,2}\b(?:\s?[-)])?|^[ \t]{0,8}[0-9]{1,2}\)", re.IGNORECASE | re.MULTILINE)
 _OPERATIONS = {"\u00d7": "*", "\u00b7": "*", "x": "*", "\u00f7": "/"}
 _ORDER = {word.casefold(): place for place, word in enumerate(WEEKDAYS)}
 
@@ -37,27 +48,19 @@ class Found:
     end: int
 
 
-def plain(text: str) -> str:
-    """The text with ASCII digits and minus signs, and thousands written on end."""
-    digits = (str(unicodedata.decimal(char, char)) for char in text)
-    return _THOUSANDS.sub("", "".join(digits).replace("\u2212", "-").replace("\u2013", "-"))
-
-
-def final_part(text: str, style: str) -> str:
-    """Where the final value of a text that `plain` has prepared stands.
-
-    For ``cot`` that is the first line with text after the last ``Answer:``, where there is one; else the whole text.
-    """
-    marks = [match.end() for match in _MARK.finditer(text)] if style == "cot" else []
+def final_part(text: str) -> str:
+    """The first line with text after the last ``Answer:`` of a plain text; all of it where there is none."""
+    marks = [match.end() for match in _MARK.finditer(text)]
     if not marks:
         return text
     return text[marks[-1] :].lstrip(" \t\r\n*:").partition("\n")[0]
 
 
 def found_values(text: str, kind: str) -> list[Found]:
-    """All values of a kind (``number``, ``date`` or ``weekday``) in a text that `plain` has prepared."""
+    """All values of a kind (``number``, ``date`` or ``weekday``) in a plain text, in their order."""
     if kind == "date":
-        dates = ((match, _day(match)) for match in _DATE.finditer(text))
+        matches = [match for pattern in (_DATE, *_WRITTEN_DATES) for match in pattern.finditer(text)]
+        dates = ((match, _day(match)) for match in sorted(matches, key=re.Match.start))
         return [_found(match, day) for match, day in dates if day is not None]
     if kind == "weekday":
         return [_found(match, _ORDER[match[0].casefold()]) for match in _WEEKDAY.finditer(text)]
@@ -69,8 +72,10 @@ def _found(match: re.Match[str], value: int | float) -> Found:
 
 
 def _day(match: re.Match[str]) -> int | None:
+    month = match["month"]
     try:
-        return date(int(match[1]), int(match[2]), int(match[3])).toordinal()
+        number = int(month) if month.isdigit() else _MONTHS.index(month[:3].casefold()) + 1
+        return date(int(match["year"]), number, int(match["day"])).toordinal()
     except ValueError:  # 2027-02-30 is no date
         return None
 
@@ -80,16 +85,6 @@ def _number(match: re.Match[str]) -> int | float:
     part = (match["part"] or "")[:MOST_DIGITS]
     size = whole + float(f"0.{part}") if part.strip("0") else whole
     return -size if match["sign"] else size
-
-
-def offers_several(text: str, found: Sequence[Found]) -> bool:
-    """Whether the last value stands beside a different one as an alternative: ``41 or 42``."""
-    if len(found) < 2:
-        return False
-    before, last = found[-2:]
-    between = text[before.end : last.start]
-    apart = len(between) > 40 or any(stop in between for stop in ".;=\n")
-    return before.value != last.value and not apart and _ALTERNATIVE.search(between) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,16 +101,16 @@ class Shown:
 
 
 def shown_equations(text: str) -> list[Shown]:
-    """The equations of a text that `plain` has prepared, words between their parts left out.
+    """The equations of a plain text, words between their parts left out.
 
     ``30 + 9 = 39 + 3 = 42`` shows two: what stands right of a sign goes on from the value there.
     """
     found = []
-    for sides in _sides(text):
+    for sides in _sides(_ITEM.sub("", text)):
         for left, right in pairwise(sides):
-            program = _side(left)
-            if program is not None and program.steps and right and right[0].isdigit():
-                found.append(Shown(program=program, result=_small(right[0])))
+            program, result = _side(left), "".join(right[:1])
+            if program is not None and program.steps and result.isdigit():
+                found.append(Shown(program=program, result=_small(result)))
     return found
 
 

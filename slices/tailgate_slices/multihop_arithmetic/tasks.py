@@ -43,6 +43,7 @@ class Problem:
     template: str
     answer: str = "number"  # or "date", "weekday"
     reference: str = ""  # empty: the program's result
+    names: tuple[str, ...] = ()  # of the variables that hold the start and the value after each step
     shown: str = ""  # how a few-shot example answers; empty: the reference
     distractors: tuple[int, ...] = ()  # numbers in the sentences that have nothing to do with the answer
 

@@ -10,15 +10,11 @@ from types import MappingProxyType
 
 from tailgate_slices.grading import COMMON_MODES, failure, settled
 from tailgate_slices.item import Answer, Grade, Item
+from tailgate_slices.multihop_arithmetic.axes import STEPPED
+from tailgate_slices.multihop_arithmetic.finals import Way, read_final
+from tailgate_slices.multihop_arithmetic.notation import plain
 from tailgate_slices.multihop_arithmetic.programs import Program, Step, read_program
-from tailgate_slices.multihop_arithmetic.reading import (
-    Shown,
-    final_part,
-    found_values,
-    offers_several,
-    plain,
-    shown_equations,
-)
+from tailgate_slices.multihop_arithmetic.reading import Shown, final_part, found_values, shown_equations
 
 MODES = MappingProxyType(
     {
@@ -29,7 +25,8 @@ MODES = MappingProxyType(
         "distractor": "a number of a distractor, or what comes out when it is used",
         "magnitude": "off by a factor of ten or more",
         "wrong_number": "another number, date or day",
-        "hedged": "two final values, joined by a word such as or",
+        "hedged": "two final values, joined by a word such as or; or none, and says that it does not know",
+        "denied": "says only what the result is not",
         "unparsable": "no number (date, day of the week) at all",
     }
 )
@@ -41,10 +38,20 @@ class Key:
     """What the grader knows about an item; an item without a recorded program has none to compare with."""
 
     kind: str
-    style: str
+    stepped: bool  # whether the answer was asked to show its steps
     wanted: int
     program: Program | None
+    in_days: bool  # whether the numbers of the program are days of the calendar, which nobody writes
     distractors: tuple[int, ...]
+
+    @property
+    def way(self) -> Way:
+        """Numbers that may be named beside the result: those of the way, and the result in another unit."""
+        if self.program is None or self.kind != "number":
+            return Way()
+        values, ops = self.program.values[:-1], [step.op for step in self.program.steps]
+        units = [value for place, value in enumerate(values) if set(ops[place:]) == {"*"}]
+        return Way(values=set(values) - {self.wanted}, units=set(units) - {self.wanted})
 
     @property
     def calculates(self) -> bool:
@@ -58,9 +65,10 @@ def read_key(item: Item) -> Key:
     program, distractors = item.attributes.get("program"), str(item.attributes.get("distractors", ""))
     return Key(
         kind=kind,
-        style=str(item.attributes.get("style", "zero")),
+        stepped=item.attributes.get("style") in STEPPED,
         wanted=int(found_values(item.references[0], kind)[0].value),
         program=read_program(str(program)) if program is not None else None,
+        in_days=kind != "number" or item.attributes.get("form") == "calendar",
         distractors=tuple(map(int, distractors.split())),
     )
 
@@ -69,15 +77,14 @@ def judge(item: Item, answer: Answer) -> Grade:
     """Compare the final value of an answer with the reference."""
     key = read_key(item)
     text = plain(settled(answer))
-    final = final_part(text, key.style)
-    found = found_values(final, key.kind)
+    final = read_final(final_part(text) if key.stepped else text, key.kind, key.way)
     shown = shown_equations(text)
-    if not found:
-        return _with_signals(failure(answer, "unparsable"), _step_signals(key, shown))
-    given = found[-1].value
+    given = final.value
+    if given is None:
+        return _with_signals(failure(answer, "hedged" if final.hedged else "unparsable"), _step_signals(key, shown))
     signals = {**_error_signals(key, given), **_step_signals(key, shown)}
-    if offers_several(final, found) and not _restates(key, found[-2].value):
-        return _with_signals(failure(answer, "hedged"), signals)
+    if final.hedged or final.denied:
+        return _with_signals(failure(answer, "denied" if final.denied else "hedged"), signals)
     if given == key.wanted:
         return Grade(score=1.0, failure_mode=None, signals=signals)
     return _with_signals(failure(answer, how_wrong(key, given, shown)), signals)
@@ -85,11 +92,6 @@ def judge(item: Item, answer: Answer) -> Grade:
 
 def _with_signals(grade: Grade, signals: dict[str, float]) -> Grade:
     return Grade(score=grade.score, failure_mode=grade.failure_mode, signals=signals)
-
-
-def _restates(key: Key, value: int | float) -> bool:
-    """Whether a value before an "or" is one of the question's own: ``3 hours or 180 minutes`` is no hedge."""
-    return key.kind == "number" and key.program is not None and value in key.program.values[:-1]
 
 
 def how_wrong(key: Key, given: int | float, shown: Sequence[Shown]) -> str:
@@ -172,7 +174,7 @@ def _matches(shown: Program, value: int, steps: Sequence[Step]) -> bool:
 
 def _step_signals(key: Key, shown: Sequence[Shown]) -> dict[str, float]:
     """The share of the steps shown with the right numbers and result, where an answer was asked to show them."""
-    if key.style != "cot" or key.kind != "number" or key.program is None or not key.calculates:
+    if not key.stepped or key.in_days or key.program is None or not key.calculates:
         return {}
     right = sum(len(each.program.steps) for each in follow(key.program, shown) if each.right)
     return {"steps_right": right / len(key.program.steps)}

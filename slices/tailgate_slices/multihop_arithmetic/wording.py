@@ -41,6 +41,7 @@ def _chain(rng: np.random.Generator, values: Values, program: Program) -> Proble
         sentences=tuple(line for _, line in lines),
         question=f"Write the value of {names[values.hops]} as a number.",
         program=program,
+        names=tuple(names[: values.hops + 1]),
         template=values.form,
         distractors=stray,
     )
@@ -51,7 +52,7 @@ def _written(step: Step) -> str:
 
 
 def total(rng: np.random.Generator, values: Values, cast: Cast) -> Problem:
-    """A sum or product without brackets, to be written as an equation."""
+    """A sum, product or quotient without brackets, to be written as an equation."""
     program = draw_program(rng, plan(rng, values.op, values.hops, ("+", "-")), values.digits)
     written = f"{program.start}{''.join(map(_written, program.steps))}"
     return Problem(
@@ -102,17 +103,27 @@ def story(rng: np.random.Generator, values: Values, cast: Cast) -> Problem:
 
 
 def _moves(program: Program, names: Sequence[str], thing: str) -> tuple[list[str], str]:
-    verbs = {"+": "gets {}", "-": "loses {}", "*": "ends up with {} times as many"}
+    verbs = {
+        "+": "gets {}",
+        "-": "loses {}",
+        "*": "ends up with {} times as many",
+        "/": "splits them into {} equal shares and keeps one",
+    }
     moves = [verbs[step.op].format(step.operand) for step in program.steps]
     said = f"{names[0]} has {program.start} {thing}, {', then '.join(moves)}."
     return [said], f"How many {thing} does {names[0]} have now?"
 
 
 def _compare(program: Program, names: Sequence[str], thing: str) -> tuple[list[str], str]:
-    shapes = {"+": "{} has {} more than {}.", "-": "{} has {} fewer than {}.", "*": "{} has {} times as many as {}."}
+    shapes = {
+        "+": "{new} has {n} more than {old}.",
+        "-": "{new} has {n} fewer than {old}.",
+        "*": "{new} has {n} times as many as {old}.",
+        "/": "{old} has {n} times as many as {new}.",
+    }
     said = [f"{names[0]} has {program.start} {thing}."]
-    for place, step in enumerate(program.steps):
-        said.append(shapes[step.op].format(names[place + 1], step.operand, names[place]))
+    for old, new, step in zip(names, names[1:], program.steps, strict=False):
+        said.append(shapes[step.op].format(old=old, new=new, n=step.operand))
     return said, f"How many {thing} does {names[len(program.steps)]} have?"
 
 
@@ -121,6 +132,7 @@ def _box(program: Program, names: Sequence[str], thing: str) -> tuple[list[str],
         "+": "{} puts {} more into the box.",
         "-": "{} takes {} out of the box.",
         "*": "{} fills the box up to {} times as many.",
+        "/": "{} splits what is in the box into {} equal shares and leaves one of them in it.",
     }
     said = [f"A box holds {program.start} {thing}."]
     said += [shapes[step.op].format(name, step.operand) for name, step in zip(names, program.steps, strict=False)]

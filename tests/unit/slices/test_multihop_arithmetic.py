@@ -6,26 +6,19 @@ import ast
 import operator
 import re
 import time
-from collections import Counter
 from datetime import date, timedelta
+from fractions import Fraction
 
 import pytest
 
-from tailgate_slices.item import Answer, SliceError
+from tailgate_slices.item import Answer
 from tailgate_slices.multihop_arithmetic import MultihopArithmetic
 from tailgate_slices.multihop_arithmetic.programs import read_program
 
 MAKER = MultihopArithmetic()
 FORMS, HOPS = MAKER.axes["form"], MAKER.axes["hops"]
-OPS_OF = {
-    "alias": ("none",),
-    "unit": ("mul", "mixed"),
-    "rate": ("mul", "mixed"),
-    "table": ("add", "sub", "mixed"),
-    "calendar": ("add", "sub", "mixed"),
-}
 CELLS = [f"hops={hops},form={form}" for hops in HOPS for form in FORMS]
-OPERATIONS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul}
+OPERATIONS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: Fraction}
 NAMES = "Anna|Ben|Lucy|Tom|Mary|Sam|Kate|Paul|Emma|Jack|Rose|Max|Nina|Leo|Clara|Adam|Julia|Peter|Sara|David"
 
 
@@ -39,7 +32,7 @@ def drawn(stratum, n=40):
 
 def question_of(item):
     """The item's own text: without examples and without instructions on how to answer."""
-    text = item.prompt.rpartition("Question: ")[2].removesuffix("\nAnswer:")
+    text = item.prompt.rpartition("Question: ")[2].removesuffix("\nAnswer:").removesuffix("\nSteps:")
     return text.partition("\nWork step by step")[0]
 
 
@@ -79,23 +72,29 @@ def solve_story(text):
     if " now?" not in text:
         return solve_comparison(text, {start[1]: int(start[2])}, who)
     value = int(start[2])
-    for gets, loses, times in re.findall(r"gets (\d+)|loses (\d+)|ends up with (\d+) times", text):
-        value = value + int(gets or 0) - int(loses or 0) if not times else value * int(times)
+    moves = r"gets (\d+)|loses (\d+)|ends up with (\d+) times|into (\d+) equal shares and keeps one"
+    for gets, loses, times, shares in re.findall(moves, text):
+        value = (value + int(gets or 0) - int(loses or 0)) * int(times or 1) / Fraction(shares or 1)
     return value
 
 
 def solve_comparison(text, owned, who):
     shape = rf"({NAMES}) has (\d+) (more than|fewer than|times as many as) ({NAMES})\."
     for name, number, how, other in re.findall(shape, text):
-        base, size = owned[other], int(number)
+        size = int(number)
+        if other not in owned:
+            owned[other] = Fraction(owned[name], size)
+            continue
+        base = owned[other]
         owned[name] = {"m": base + size, "f": base - size, "t": base * size}[how[0]]
     return owned[who]
 
 
 def solve_box(text):
     value = int(re.search(r"A box holds (\d+)", text)[1])
-    for puts, takes, fills in re.findall(r"puts (\d+) more|takes (\d+) out|fills the box up to (\d+)", text):
-        value = value * int(fills) if fills else value + int(puts or 0) - int(takes or 0)
+    moves = r"puts (\d+) more|takes (\d+) out|fills the box up to (\d+)|into (\d+) equal shares and leaves one"
+    for puts, takes, fills, shares in re.findall(moves, text):
+        value = (value + int(puts or 0) - int(takes or 0)) * int(fills or 1) / Fraction(shares or 1)
     return value
 
 
@@ -199,7 +198,7 @@ def test_text_among_distractors_gives_the_reference(form, noise):
         assert_solved(item)
 
 
-@pytest.mark.parametrize("style", ["few", "cot"])
+@pytest.mark.parametrize("style", ["few", "cot", "few-cot"])
 def test_text_in_every_style_gives_the_reference(style):
     for item in drawn(f"style={style}", 200):
         assert_solved(item)
@@ -221,94 +220,16 @@ def test_stratum_says_how_many_steps_the_program_has(stratum):
 def test_stratum_says_how_many_operations_the_text_has(hops):
     shapes = {
         "alias": r"[A-Z] = [A-Z]\.",
-        "chain": r"[A-Z] = [A-Z] [-+*] \d+\.",
-        "sum": r" [-+*] \d",
+        "chain": r"[A-Z] = [A-Z] [-+*/] \d+\.",
+        "sum": r" [-+*/] \d",
         "expression": r" [-+*] ",
-        "story": r"gets|loses|ends up|more than|fewer than|as many as|puts|takes|fills",
+        "story": r"gets|loses|ends up|more than|fewer than|as many as|puts|takes|fills|splits",
         "rate": r"A \w+ has \d+ |for \d+ |further|back towards|A fee|A voucher|into \d+ equal|puts|someone takes",
         "unit": r"1 \w+ is \d|Someone|Each",
     }
     for form, shape in shapes.items():
         for item in drawn(f"hops={hops},form={form},noise=0,style=zero", 60):
             assert len(re.findall(shape, item.prompt)) == int(hops), item.prompt
-
-
-def test_values_on_the_way_are_at_least_one():
-    for stratum in MAKER.strata:
-        for item in drawn(stratum, 300):
-            assert min(read_program(item.attributes["program"]).values) >= 1, item
-
-
-def test_operations_are_those_of_the_stratum():
-    names = {"+": "add", "-": "sub", "from": "sub", "*": "mul", "keep": "none", "/": "div"}
-    for op in MAKER.axes["op"]:
-        for item in drawn(f"op={op}", 300):
-            occurring = {names[step.op] for step in read_program(item.attributes["program"]).steps}
-            assert occurring == {op} if op != "mixed" else len(occurring) >= 2, item
-
-
-@pytest.mark.parametrize("digits", range(1, 7))
-def test_start_has_the_digits_of_the_stratum(digits):
-    for item in drawn(f"hops=2,digits={digits},form=chain,op=add", 100):
-        program = read_program(item.attributes["program"])
-        assert len(str(program.start)) == digits
-        assert {len(str(step.operand)) for step in program.steps} == {max(1, digits - 1)}
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_form_has_items_for_each_of_its_operations(form):
-    for op in OPS_OF.get(form, ("add", "sub", "mul", "mixed")):
-        assert draw(f"hops=3,form={form},op={op}", 0).attributes["op"] == op
-
-
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("op", MAKER.axes["op"])
-def test_form_without_an_operation_is_an_error_that_says_so(form, op):
-    if op in OPS_OF.get(form, ("add", "sub", "mul", "mixed")):
-        return
-    with pytest.raises(SliceError, match=f"no items with form={form}, op={op}"):
-        draw(f"form={form},op={op}", 0)
-
-
-@pytest.mark.parametrize("stratum", ["hops=1,op=mixed", "digits=5,form=calendar"])
-def test_values_that_exclude_each_other_are_an_error(stratum):
-    with pytest.raises(SliceError, match="no items with"):
-        draw(stratum, 0)
-
-
-def test_every_value_of_every_axis_is_drawn_and_recorded():
-    items = [item for stratum in MAKER.strata for item in drawn(stratum, 500)]
-    for axis, values in MAKER.axes.items():
-        assert {str(item.attributes[axis]) for item in items} == set(values), axis
-
-
-def test_value_that_the_stratum_fixes_is_recorded():
-    for axis, values in MAKER.axes.items():
-        for value in values:
-            assert str(draw(f"{axis}={value}", 0).attributes[axis]) == value
-
-
-def test_one_hop_is_mostly_the_four_short_forms_without_anything_around_them():
-    items = drawn("hops=1", 2000)
-    forms = Counter(item.attributes["form"] for item in items)
-    assert sum(forms[form] for form in ("alias", "sum", "chain", "story")) > 0.84 * len(items)
-    assert sum(item.attributes["style"] == "zero" for item in items) > 0.9 * len(items)
-    assert sum(item.attributes["noise"] == 0 for item in items) > 0.9 * len(items)
-    assert sum(item.attributes["digits"] <= 2 for item in items) > 0.88 * len(items)
-
-
-@pytest.mark.parametrize(
-    ("form", "shape"),
-    [
-        ("alias", r"[A-Z] = \d\. [A-Z] = [A-Z]\. Write the value of [A-Z] as a number\."),
-        ("sum", r"Write the result of \d [+-] \d as an equation\."),
-        ("chain", r"[A-Z] = \d\. [A-Z] = [A-Z] [+-] \d\. Write the value of [A-Z] as a number\."),
-        ("story", r"\w+ has \d \w+, (gets|loses) \d\. How many \w+ does \w+ have now\?"),
-    ],
-)
-def test_one_hop_with_one_digit_keeps_its_short_wording(form, shape):
-    items = drawn(f"hops=1,digits=1,form={form},noise=0,style=zero", 60)
-    assert sum(re.fullmatch(shape, item.prompt) is not None for item in items) > 30
 
 
 @pytest.mark.parametrize("form", FORMS)
