@@ -12,10 +12,11 @@ from types import MappingProxyType
 import numpy as np
 
 from tailgate_slices.code.functions import Signature, returned_expression, same_polynomial
+from tailgate_slices.code.outputs import outputs_given
 from tailgate_slices.code.programs import draw_program
 from tailgate_slices.code.tasks import DRAW, grade_executed
 from tailgate_slices.drawing import fixed_values, item_id, pick, pick_distinct
-from tailgate_slices.grading import COMMON_MODES, RIGHT, bounded, failure, settled, signed_numbers, words
+from tailgate_slices.grading import COMMON_MODES, RIGHT, bounded, failure, settled
 from tailgate_slices.item import Answer, Card, Grade, Item, Slice, SliceError, TokenCounter, item_rng
 from tailgate_slices.sandbox import LANGUAGES, Language, unsafe_from_environment, why_not
 
@@ -29,7 +30,7 @@ class Code(Slice):
     """Write, repair or complete a function of so many steps, or say what a program of so many lines prints."""
 
     name = "code"
-    version = "2"
+    version = "3"
     axes: Mapping[str, tuple[str, ...]] = MappingProxyType(
         {
             "task": (
@@ -44,9 +45,11 @@ class Code(Slice):
         catches="Lost exactness: dropped operations, swapped operators, broken syntax, values not followed through.",
         why="Code tolerates no slip: one lost token and a program does something else.",
         scoring="write: 1 if the function parses, has the asked-for name and number of parameters, and returns the "
-        "same polynomial; nothing is run. print: 1 if the last value of the program's type in the output given is "
-        "the output. spec, repair, complete: 1 if the function, run in a sandbox, agrees with the specification on "
-        "all hidden arguments (the example, corner cases, random ones, one of them twice). Else 0.",
+        "same polynomial, in one expression or by way of local names; nothing is run. print: 1 if the last value of "
+        "the program's type in the output given is the output, and no other is given beside it ('3 or 4'). spec, "
+        "repair, complete: 1 if the function, run in a sandbox, agrees with the specification on all hidden arguments "
+        "(the example, corner cases, random ones, one of them twice) and has the properties of its steps on longer "
+        "ones (order, size, members, parts, repetition). The last code block that defines the function counts. Else 0.",
         provenance="Generated functions and programs; no text of others.",
         licence="Apache-2.0",
         failure_modes={
@@ -54,19 +57,21 @@ class Code(Slice):
             "no_code": "no code in the answer",
             "syntax_error": "the code does not parse",
             "wrong_signature": "a function of another name or with other parameters",
-            "unsupported": "more than one return of an expression of names, integers and + - *",
-            "wrong_expression": "returns something else",
-            "wrong_output": "another output",
+            "unsupported": "more than assignments and one return of expressions of names, integers and + - *",
+            "wrong_expression": "returns something else, or names what it never defined",
+            "wrong_output": "another output, or several",
             "no_output": "no value of the type that the program prints",
             "wrong_answer": "runs and returns something else on a hidden test",
+            "broken_property": "returns what it should on all examples, but breaks a property of its steps",
             "runtime_error": "stops with an error",
             "timeout": "does not end in time",
             "resources": "takes more memory than allowed or writes more than it may",
-            "forbidden": "tried something the sandbox forbids: network, processes, files",
+            "forbidden": "the sandbox refused what it tried: network, processes, files",
         },
         limits="write: the formula stands in the request; exact copying, syntax and naming, not design. spec, repair, "
         "complete: one to four standard transformations of small values; no algorithms, no classes, no files. Hidden "
-        "tests are finite: a wrong function that agrees on all of them passes. Runs only where a sandbox works.",
+        "tests are finite: a wrong function that passes them all counts as right, and some recipes have no property. "
+        "A program that raises the system's own errors reads as forbidden. Runs only where a sandbox works.",
     )
 
     def item(self, *, stratum: str, seed: int, index: int, tokens: TokenCounter | None) -> Item:
@@ -97,9 +102,22 @@ class Code(Slice):
         return _grade_function(item, answer) if item.attributes["task"] == "write" else _grade_output(item, answer)
 
     def needs(self, stratum: str) -> str | None:
-        """The reason why this machine cannot grade a stratum, None where it can."""
-        reasons = (why_not(language, unsafe=unsafe_from_environment()) for language in self.executes(stratum))
-        return next((reason for reason in reasons if reason is not None), None)
+        """The reason why this machine cannot grade a stratum, None where it can.
+
+        Items are the same on all machines: where a stratum leaves the language open, they come in every language, and
+        one that cannot be run here is enough.
+        """
+        languages = self.executes(stratum)
+        reasons = {language: why_not(language, unsafe=unsafe_from_environment()) for language in languages}
+        missing = {language: reason for language, reason in reasons.items() if reason is not None}
+        if not missing:
+            return None
+        reason = "; ".join(missing.values())
+        served = next((language for language in languages if language not in missing), None)
+        if served is None:
+            return reason
+        needless = " or ".join(missing)
+        return f"{reason}; '{stratum},language={served}' needs no {needless}, '{stratum}' has items in every language"
 
     def executes(self, stratum: str) -> tuple[Language, ...]:
         """The language of a stratum's functions, or all where it leaves that open; none where nothing is run."""
@@ -176,7 +194,7 @@ def _print(rng: np.random.Generator, operations: int, language: Language, item: 
 def _grade_function(item: Item, answer: Answer) -> Grade:
     parameters = str(item.attributes["parameters"]).split(",")
     signature = Signature(name=str(item.attributes["function"]), parameters=tuple(parameters))
-    given = returned_expression(answer.text, signature)
+    given = returned_expression(answer.text, signature, cut=answer.finish_reason == "length")
     if isinstance(given, str):
         return failure(answer, given)
     wanted = returned_expression(item.references[0], signature)
@@ -189,24 +207,7 @@ def _grade_function(item: Item, answer: Answer) -> Grade:
 
 
 def _grade_output(item: Item, answer: Answer) -> Grade:
-    output = _given_output(bounded(settled(answer)))
-    if item.attributes["type"] == "int":
-        found = signed_numbers(output)
-        right = bool(found) and found[-1] == item.references[0]
-    else:
-        found = words(output, fold=False)
-        right = item.references[0] in found
-    if right:
+    given = outputs_given(bounded(settled(answer)), str(item.attributes["type"]))
+    if given == (item.references[0],):
         return RIGHT
-    return failure(answer, "wrong_output" if found else "no_output")
-
-
-def _given_output(text: str) -> str:
-    """What an answer presents as output: a code block, else code in the line, else its first paragraph."""
-    before, fence, inside = text.partition("```")
-    if fence:
-        language, newline, rest = inside.partition("```")[0].partition("\n")
-        return rest if newline and language.strip().isalnum() else inside.partition("```")[0]
-    paragraph = before.partition("\n\n")[0] if len(before.partition("\n\n")[0]) > 40 else before
-    spans = paragraph.split("`")
-    return spans[-2] if len(spans) > 2 and len(spans) % 2 else paragraph
+    return failure(answer, "wrong_output" if given else "no_output")

@@ -3,47 +3,49 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
+from tailgate_slices.code.bare import bare_blocks, starts_code
+from tailgate_slices.code.modules import as_script
 from tailgate_slices.grading import MAX_CHARS, bounded
 from tailgate_slices.sandbox.program import Language
 
 _FENCE = "```"
 _LABELS = {"python", "py", "python3", "javascript", "js", "node", "lua", "code", "text", "plaintext", ""}
-_STARTS: dict[Language, tuple[str, ...]] = {
-    "python": ("def ", "import ", "from ", "async def "),
-    "javascript": ("function ", "const ", "let ", "var ", "async function ", "export "),
-    "lua": ("function ", "local "),
-}
-_TOP_LEVEL = re.compile(r"(?:def|class|import|from|async|@|#|[A-Za-z_][A-Za-z0-9_]{0,40} =)")
-_EXPORT = re.compile(r"^export (?:default )?", re.MULTILINE)
 _CODE_SIGNS = ("=", "(", "for ", "if ", "return", "[", "local ")
 
 
-def whole_function(text: str, function: str, language: Language) -> str | None:
-    """Source that defines the function, None where the answer has none."""
-    text = bounded(text).replace("\r\n", "\n")
-    for block in _fenced(text):
-        if _defines(block, function, language):
-            return _plain(block, language)
-    if _FENCE in text:
-        return None
-    bare = _bare(text, language)
-    return _plain(bare, language) if bare is not None and _defines(bare, function, language) else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """A piece of code; `closed` unless the text ends within its fence."""
+
+    source: str
+    closed: bool
+
+
+def whole_function(text: str, function: str, language: Language, *, cut: bool = False) -> str | None:
+    """Source that defines the function, None where the answer has none.
+
+    The last block that defines it counts: what stands before is the old version, or a draft. One that the text ends
+    within counts last where the answer was `cut` there.
+    """
+    blocks = [block for block in _blocks(text, language) if _defines(block.source, function, language)]
+    whole = [block for block in blocks if block.closed or not cut] or blocks
+    return as_script(whole[-1].source, language) if whole else None
 
 
 def some_function(text: str, language: Language) -> str | None:
-    """Source that defines something, under whatever name; None where the answer has no code."""
-    text = bounded(text).replace("\r\n", "\n")
-    blocks = _fenced(text) if _FENCE in text else [bare for bare in [_bare(text, language)] if bare is not None]
-    return next((block for block in blocks if _starts_code(block, language)), None)
+    """The last source that defines something, under whatever name; None where the answer has no code."""
+    blocks = [block.source for block in _blocks(text, language) if starts_code(block.source, language)]
+    return blocks[-1] if blocks else None
 
 
 def lines_of_gap(text: str) -> str | None:
     """Lines to put in a gap, without a common indent; None where the answer has none."""
     text = text[:MAX_CHARS].replace("\r\n", "\n").strip("\n").rstrip()  # the indent of the first line tells
-    blocks = _fenced(text)
     if _FENCE in text:
-        return _dedented(blocks[0]) if blocks and blocks[0].strip() else None
+        first = _fenced(text)[0].source
+        return _dedented(first) if first.strip() else None
     spans = text.split("`")
     if len(spans) == 3 and "\n" not in spans[1] and spans[1].strip():
         return spans[1].strip()
@@ -53,13 +55,23 @@ def lines_of_gap(text: str) -> str | None:
     return _dedented("\n".join(lines[start:end])) or None
 
 
-def _fenced(text: str) -> list[str]:
+def _blocks(text: str, language: Language) -> list[_Block]:
+    """Fenced blocks, else what looks like code."""
+    text = bounded(text).replace("\r\n", "\n")
+    if _FENCE in text:
+        return _fenced(text)
+    return [_Block(source=source, closed=True) for source in bare_blocks(text, language)]
+
+
+def _fenced(text: str) -> list[_Block]:
     """The contents of fenced blocks, the last of which may be unfinished."""
+    pieces = text.split(_FENCE)
     blocks = []
-    for inside in text.split(_FENCE)[1::2][:8]:
-        label, newline, rest = inside.partition("\n")
+    for at in range(1, len(pieces), 2):
+        label, newline, rest = pieces[at].partition("\n")
         labelled = newline and label.strip().lower() in _LABELS
-        blocks.append((rest if labelled else inside).rstrip())
+        source = (rest if labelled else pieces[at]).rstrip()
+        blocks.append(_Block(source=source, closed=at + 1 < len(pieces)))
     return blocks
 
 
@@ -71,44 +83,6 @@ def _defines(source: str, function: str, language: Language) -> bool:
         "lua": rf"\bfunction {name}\b|\b{name} = function\b",
     }[language]
     return re.search(pattern, source) is not None
-
-
-def _starts_code(source: str, language: Language) -> bool:
-    return any(start in source for start in _STARTS[language])
-
-
-def _plain(source: str, language: Language) -> str:
-    return _EXPORT.sub("", source) if language == "javascript" else source
-
-
-def _bare(text: str, language: Language) -> str | None:
-    """Code without a fence: from its first line to the line after which words begin."""
-    found = [at for at in (text.find(start) for start in _STARTS[language]) if at >= 0]
-    if not found:
-        return None
-    lines = text[min(found) :].split("\n")
-    cut = {"python": _end_of_python, "javascript": _end_of_braces, "lua": _end_of_lua}[language]
-    return "\n".join(lines[: cut(lines)]).rstrip()
-
-
-def _end_of_python(lines: list[str]) -> int:
-    for at, line in enumerate(lines[1:], start=1):
-        if line.strip() and not line[0].isspace() and not _TOP_LEVEL.match(line):
-            return at
-    return len(lines)
-
-
-def _end_of_braces(lines: list[str]) -> int:
-    """After the last line of the first run that begins with a brace; a one-liner is its first line."""
-    if "{" not in lines[0] or (lines[0].count("{") == lines[0].count("}")):
-        return 1
-    return next((at + 1 for at, line in enumerate(lines) if line.startswith("}")), len(lines))
-
-
-def _end_of_lua(lines: list[str]) -> int:
-    if lines[0].rstrip().endswith(" end"):
-        return 1
-    return next((at + 1 for at, line in enumerate(lines) if line.rstrip() == "end"), len(lines))
 
 
 def _looks_like_code(line: str) -> bool:

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from tailgate_slices.grading import bounded
+from tailgate_slices.code.extraction import some_function, whole_function
 
-Problem: TypeAlias = Literal["no_code", "syntax_error", "wrong_signature", "unsupported"]
+Problem: TypeAlias = Literal["no_code", "syntax_error", "wrong_signature", "unsupported", "wrong_expression"]
 
 PRIME = 2**61 - 1
 POINTS = 2
 LONGEST = 600  # characters; ast.parse of nested brackets takes memory and stack in proportion
-MOST_NODES = 200
+MOST_NODES = 200  # of an expression with those of the names that it uses; so its degree is small, too
+_ALLOWED = (ast.Name, ast.Constant, ast.UnaryOp, ast.BinOp, ast.USub, ast.UAdd, ast.Add, ast.Sub, ast.Mult, ast.Load)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +34,14 @@ class Signature:
     parameters: tuple[str, ...]
 
 
-def returned_expression(text: str, signature: Signature) -> ast.expr | Problem:
+def returned_expression(text: str, signature: Signature, *, cut: bool = False) -> ast.expr | Problem:
     """The expression that the asked-for function returns, in the asked-for names, or why there is none.
 
-    The function is looked for in the first code fence, else from the first ``def`` on. A docstring is allowed;
-    apart from that the body is one ``return``. Parameters may be called differently: they are renamed by position.
+    A docstring and assignments to local names may stand before the one ``return``; the names are replaced by what was
+    assigned to them. Parameters may be called differently: they are renamed by position. `cut` says that the text
+    ends where the budget did.
     """
-    code = _code(bounded(text))
+    code = whole_function(text, signature.name, "python", cut=cut) or some_function(text, "python")
     if code is None or len(code) > LONGEST:
         return "no_code"
     try:
@@ -50,31 +53,65 @@ def returned_expression(text: str, signature: Signature) -> ast.expr | Problem:
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     if not functions:
         return "no_code"
-    return _returned(functions[0], signature)
-
-
-def _code(text: str) -> str | None:
-    before, fence, inside = text.partition("```")
-    if fence:
-        language, newline, rest = inside.partition("```")[0].partition("\n")
-        return (rest if newline and language.strip().lower() in {"python", "py", ""} else inside).rstrip()
-    start = before.find("def ")
-    return before[start:] if start >= 0 else None
+    named = [function for function in functions if function.name == signature.name]
+    return _returned(named[-1] if named else functions[0], signature)
 
 
 def _returned(function: ast.FunctionDef, signature: Signature) -> ast.expr | Problem:
     given = [argument.arg for argument in function.args.args]
     plain = not (function.args.vararg or function.args.kwarg or function.args.kwonlyargs or function.args.posonlyargs)
-    if function.name != signature.name or len(given) != len(signature.parameters) or not plain:
+    if function.name != signature.name or len(set(given)) != len(signature.parameters) or not plain:
         return "wrong_signature"
-    body = [statement for statement in function.body if not _is_docstring(statement)]
-    if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None:
+    known: dict[str, ast.expr] = {
+        name: ast.Name(id=asked) for name, asked in zip(given, signature.parameters, strict=True)
+    }
+    *before, last = [statement for statement in function.body if not _is_docstring(statement)] or [ast.Pass()]
+    for statement in before:
+        assigned = _assigned(statement)
+        if assigned is None:
+            return "unsupported"
+        name, expression = assigned
+        value = _inlined(expression, known)
+        if not isinstance(value, ast.expr):
+            return value
+        known[name] = value
+    if not isinstance(last, ast.Return) or last.value is None:
         return "unsupported"
-    asked = dict(zip(given, signature.parameters, strict=True))
-    for node in ast.walk(body[0].value):
-        if isinstance(node, ast.Name):
-            node.id = asked.get(node.id, f"unknown {node.id}")
-    return body[0].value
+    return _inlined(last.value, known)
+
+
+def _assigned(statement: ast.stmt) -> tuple[str, ast.expr] | None:
+    """The one name that a statement assigns to, and the expression."""
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
+        return statement.targets[0].id, statement.value
+    if isinstance(statement, (ast.AnnAssign, ast.AugAssign)) and isinstance(statement.target, ast.Name):
+        name, value = statement.target.id, statement.value
+        if isinstance(statement, ast.AugAssign):
+            value = ast.BinOp(left=ast.Name(id=name, ctx=ast.Load()), op=statement.op, right=statement.value)
+        return (name, value) if value is not None else None
+    return None
+
+
+def _inlined(expression: ast.expr, known: Mapping[str, ast.expr]) -> ast.expr | Problem:
+    """An expression with its names replaced by what is known of them."""
+    nodes = list(_nodes(expression))
+    if len(nodes) > MOST_NODES or not all(isinstance(node, _ALLOWED) for node in nodes):
+        return "unsupported"
+    if any(isinstance(node, ast.Name) and node.id not in known for node in nodes):
+        return "wrong_expression"
+    inlined: ast.expr = _Inliner(known).visit(expression)
+    return inlined if sum(1 for _ in _nodes(inlined)) <= MOST_NODES else "unsupported"
+
+
+class _Inliner(ast.NodeTransformer):
+    """Puts expressions in the place of names; those are shared, not copied, and not looked into again."""
+
+    def __init__(self, known: Mapping[str, ast.expr]) -> None:
+        self._known = known
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """What is known of a name."""
+        return self._known[node.id]
 
 
 def _is_docstring(statement: ast.stmt) -> bool:
@@ -93,16 +130,12 @@ def same_polynomial(left: ast.expr, right: ast.expr) -> bool | None:
 
 
 def _value(expression: ast.expr, point: int) -> int | None:
-    if sum(1 for _ in _nodes(expression)) > MOST_NODES:
-        return None
-    return _evaluate(expression, point)
+    return _evaluate(expression, point) if sum(1 for _ in _nodes(expression)) <= MOST_NODES else None
 
 
 def _nodes(expression: ast.expr) -> Iterator[ast.AST]:
-    for number, node in enumerate(ast.walk(expression)):
-        if number > MOST_NODES:
-            return
-        yield node
+    """The nodes of an expression, and of a longer one as many as show that it is."""
+    return itertools.islice(ast.walk(expression), MOST_NODES + 1)
 
 
 def _evaluate(node: ast.expr, point: int) -> int | None:

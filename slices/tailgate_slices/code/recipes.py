@@ -14,7 +14,7 @@ from tailgate_slices.code.text_steps import STEPS
 from tailgate_slices.drawing import integer, pick
 from tailgate_slices.item import item_rng
 
-_WORDS = ("cat", "tree", "a", "sand", "moon", "tent", "ice", "stone", "on", "sunset", "bee", "river", "note", "oasis")
+WORDS = ("cat", "tree", "a", "sand", "moon", "tent", "ice", "stone", "on", "sunset", "bee", "river", "note", "oasis")
 _START: tuple[Type, ...] = ("ints", "ints", "ints", "text", "text", "words", "table", "number")
 _EDGES: dict[Type, tuple[Any, ...]] = {
     "ints": ([], [0], [5, 5, 2], [3, -1, 8, 4]),
@@ -76,10 +76,9 @@ class Recipe:
 
 
 def hidden_arguments(kind: Type, item_id: str) -> tuple[Any, ...]:
-    """Arguments that an item's answer is tried on: fixed corner cases, then random ones, the first of them again.
+    """Arguments of the examples for an item's answer: fixed corner cases, then random ones, the first of them again.
 
-    The property tested is that the function agrees with the recipe on all of them; the repeated argument asks whether
-    a function gives the same result twice.
+    A function must agree with the recipe on all of them; the repeated one asks whether it gives the same result twice.
     """
     rng = item_rng("code hidden arguments", item_id)
     drawn = [draw_argument(rng, kind) for _ in range(_RANDOM)]
@@ -92,7 +91,7 @@ def draw_argument(rng: np.random.Generator, kind: Type) -> Any:
         return integer(rng, -20, 50)
     if kind == "ints":
         return [int(value) for value in rng.integers(-9, 21, size=integer(rng, 2, 7))]
-    words = [_WORDS[int(at)] for at in rng.integers(len(_WORDS), size=integer(rng, 2, 5))]
+    words = [WORDS[int(at)] for at in rng.integers(len(WORDS), size=integer(rng, 2, 5))]
     if kind == "table":
         return dict(zip(words, map(int, rng.integers(0, 13, size=len(words))), strict=True))
     return " ".join(words) if kind == "text" else words

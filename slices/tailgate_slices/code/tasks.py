@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tailgate_slices.code.execution import Verdict, verdict
+from tailgate_slices.code.execution import Hidden, Verdict, verdict
 from tailgate_slices.code.extraction import lines_of_gap, some_function, whole_function
 from tailgate_slices.code.recipes import Recipe, draw_argument, draw_mutant, draw_recipe, hidden_arguments
 from tailgate_slices.code.rendering import (
@@ -29,6 +29,7 @@ from tailgate_slices.item import Answer, Grade, Item
 from tailgate_slices.sandbox.program import Language
 
 _FUNCTIONS = ("convert", "transform", "process", "change", "compute", "solve", "build", "adapt")
+_WORDS = 48  # tokens for words around the code
 _EXAMPLES = 12  # arguments looked at for one that shows something
 
 
@@ -90,7 +91,11 @@ def draw_repair(rng: np.random.Generator, size: int, language: Language, item: I
         f"{asked.steps()}\nBut {asked.call(mutant)} instead of {should}. Write the corrected function."
     )
     done = _finished(item, asked, prompt, function_source(asked.function, asked.recipe, language))
-    return replace(done, attributes={**done.attributes, "mutant": mutant.dumps()})
+    return replace(
+        done,
+        max_new_tokens=2 * done.max_new_tokens - _WORDS,  # some write the wrong function down again first
+        attributes={**done.attributes, "mutant": mutant.dumps()},
+    )
 
 
 def draw_complete(rng: np.random.Generator, size: int, language: Language, item: Item) -> Item:
@@ -106,7 +111,8 @@ def draw_complete(rng: np.random.Generator, size: int, language: Language, item:
         f"Example: {asked.call()}.\nWrite only the missing {lines} in place of {GAP}."
     )
     done = _finished(item, asked, prompt, missing)
-    return replace(done, attributes={**done.attributes, "gap_start": start, "gap_size": size})
+    attributes = {**done.attributes, "gap_start": start, "gap_size": size}
+    return replace(done, stop=("\n```\n",), attributes=attributes)
 
 
 DRAW: Mapping[str, Callable[[np.random.Generator, int, Language, Item], Item]] = MappingProxyType(
@@ -132,8 +138,7 @@ def _finished(item: Item, asked: _Asked, prompt: str, reference: str) -> Item:
         item,
         prompt=prompt,
         references=(reference,),
-        max_new_tokens=48 + len(reference) // 2,
-        stop=("\n```\n",),
+        max_new_tokens=_WORDS + len(reference) // 2,
         attributes={**item.attributes, **asked.attributes()},
     )
 
@@ -153,15 +158,20 @@ def grade_executed(item: Item, answer: Answer) -> Grade:
     facts = item.attributes
     language: Language = facts["language"]  # type: ignore[assignment]  # drawn from the axis
     function = str(facts["function"])
-    source = whole_function(answer.text, function, language)
+    source = whole_function(answer.text, function, language, cut=answer.finish_reason == "length")
     if source is None and facts["task"] == "complete":
         source = _completed(item, answer, language)
     if source is None:
         named = some_function(answer.text, language) is not None and facts["task"] != "complete"
         return failure(answer, "wrong_signature" if named else "no_code")
-    recipe = Recipe.loads(str(facts["recipe"]))
-    arguments = (json.loads(str(facts["example"])), *hidden_arguments(recipe.takes, item.id))
-    return _graded(answer, verdict(source, function, language, recipe, arguments))
+    hidden = Hidden(
+        language=language,
+        function=function,
+        recipe=str(facts["recipe"]),
+        example=str(facts["example"]),
+        item_id=item.id,
+    )
+    return _graded(answer, verdict(source, hidden))
 
 
 def _completed(item: Item, answer: Answer, language: Language) -> str | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from tailgate_slices.sandbox.bubblewrap import Bubblewrap
 from tailgate_slices.sandbox.container import Container
+from tailgate_slices.sandbox.interpreters import INTERPRETERS, missing_interpreter
 from tailgate_slices.sandbox.program import (
     LANGUAGES,
     Ended,
@@ -77,8 +78,14 @@ def _choose(language: Language, *, unsafe: bool) -> Runner | str:
         if reason is None:
             return runner
         reasons.append(reason)
-    advice = "" if unsafe else "; install bubblewrap, or allow --unsafe-exec on a machine that may be harmed"
-    return f"{language} programs cannot be run: {'; '.join(dict.fromkeys(reasons))}{advice}"
+    return f"{language} programs cannot be run: {'; '.join([*dict.fromkeys(reasons), *_advice(language, unsafe)])}"
+
+
+def _advice(language: Language, unsafe: bool) -> Iterator[str]:
+    if missing_interpreter(language):
+        yield f"install {INTERPRETERS[language][0]}"
+    elif not unsafe:
+        yield "install bubblewrap, or allow --unsafe-exec on a machine that may be harmed"
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Programs in namespaces of their own, set up by bubblewrap: no network, no home, nothing to write to but /tmp."""
+"""Programs in namespaces of their own, set up by bubblewrap: no network, no home, a small /tmp to write to."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ PROGRAM = "/program/main"  # in the sandbox
 _SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _NOBODY = "65534"
 _COUNTS_PER_NAMESPACE = (5, 14)  # before this kernel the limit of processes counted all of a user's
+_SETTING_UP = ("bwrap: ", "unshare: ", "mount: ")  # how the parts that set a sandbox up begin their complaints
+# bubblewrap bounds the bytes of a tmpfs, not its entries; so one is mounted before, seen by what follows alone.
+_MOUNT = '"$1" -t tmpfs -o "$2" tmpfs "$3" && shift 3 && exec "$@"'
 
 
 class Bubblewrap:
@@ -53,7 +56,7 @@ class Bubblewrap:
         if reason is not None:
             raise SandboxUnavailable(reason)
         result = self._run(program, limits)
-        if result.exit_code == 1 and result.stderr.startswith("bwrap: "):
+        if result.exit_code > 0 and result.stderr.startswith(_SETTING_UP):
             # The program may have printed that itself: only a trivial program can tell.
             reason = self._probe(program.language)
             if reason is not None:
@@ -82,22 +85,28 @@ class Bubblewrap:
         return found and str(Path(found).resolve())
 
     @cached_property
-    def _has_size(self) -> bool:
-        """Whether this version can bound a tmpfs; where it cannot, /tmp is read-only."""
-        said = subprocess.run(  # noqa: S603 -- the sandbox's own executable
-            [self._executable or "bwrap", "--help"], capture_output=True, text=True, check=False
-        )
-        return "--size" in said.stdout + said.stderr
+    def _mounts(self) -> bool:
+        """Whether a folder with bounds can be mounted here; where it cannot, /tmp is read-only."""
+        with tempfile.TemporaryDirectory() as folder:
+            argv = [*_bounded(folder, Limits()), "/bin/true"]
+            try:
+                return subprocess.run(argv, capture_output=True, check=False).returncode == 0  # noqa: S603 -- our own
+            except OSError:
+                return False
 
     def _run(self, program: Program, limits: Limits) -> Result:
         interpreter = find_interpreter(program.language)
         if interpreter is None or self._executable is None or self._prlimit is None:
             raise SandboxUnavailable(self._parts_missing() or str(missing_interpreter(program.language)))
-        with _opened(program) as (source, stdin, calls):
+        with _opened(program) as (source, stdin, calls), tempfile.TemporaryDirectory() as folder:
             argv = [
+                *(_bounded(folder, limits) if self._mounts else ()),
                 self._executable,
                 *_isolation(),
-                *self._files(interpreter, limits, source, PROGRAM + SUFFIXES[program.language]),
+                *_system(interpreter),
+                *(("--bind", folder, "/tmp") if self._mounts else ()),  # noqa: S108 -- the sandbox's own
+                *("--file", str(source), PROGRAM + SUFFIXES[program.language]),
+                *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"),  # noqa: S108
                 *("--seccomp", str(calls), "--"),
                 *(self._prlimit, *_limit_options(interpreter, limits)),
                 *(str(interpreter.executable), *interpreter.options, PROGRAM + SUFFIXES[program.language]),
@@ -106,22 +115,26 @@ class Bubblewrap:
                 Command(argv=argv, stdin=stdin, environment={}, pass_fds=(source, calls), folder="/"), limits
             )
 
-    def _files(self, interpreter: Interpreter, limits: Limits, source: int, at: str) -> Iterator[str]:
-        """A system to read, devices, a bounded /tmp; everything else is absent, and what is there cannot change."""
-        yield from ("--ro-bind", "/usr", "/usr")
-        for folder in _SYSTEM_FOLDERS:
-            if os.path.islink(folder):
-                yield from ("--symlink", os.readlink(folder), folder)
-            elif os.path.isdir(folder):
-                yield from ("--ro-bind", folder, folder)
-        yield from ("--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache")
-        if interpreter.visible is not None:
-            yield from ("--ro-bind", str(interpreter.visible), str(interpreter.visible))
-        yield from ("--dev", "/dev", "--dir", "/tmp")  # noqa: S108 -- the sandbox's own
-        if self._has_size:
-            yield from ("--size", str(limits.tmp_bytes), "--tmpfs", "/tmp")  # noqa: S108
-        yield from ("--file", str(source), at)
-        yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp")  # noqa: S108
+
+def _bounded(folder: str, limits: Limits) -> Iterator[str]:
+    """What runs a command for which this folder is empty and holds so many bytes and entries, no more."""
+    bounds = f"size={limits.tmp_bytes},nr_inodes={limits.tmp_entries},mode=1777,nosuid,nodev"
+    yield from ("/usr/bin/unshare", "--user", "--map-root-user", "--mount")
+    yield from ("/bin/sh", "-c", _MOUNT, "sh", "/bin/mount", bounds, folder)
+
+
+def _system(interpreter: Interpreter) -> Iterator[str]:
+    """A system to read and devices; everything else but /tmp is absent, and what is there cannot change."""
+    yield from ("--ro-bind", "/usr", "/usr")
+    for folder in _SYSTEM_FOLDERS:
+        if os.path.islink(folder):
+            yield from ("--symlink", os.readlink(folder), folder)
+        elif os.path.isdir(folder):
+            yield from ("--ro-bind", folder, folder)
+    yield from ("--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache")
+    if interpreter.visible is not None:
+        yield from ("--ro-bind", str(interpreter.visible), str(interpreter.visible))
+    yield from ("--dev", "/dev", "--dir", "/tmp")  # noqa: S108 -- the sandbox's own
 
 
 def _isolation() -> Iterator[str]:

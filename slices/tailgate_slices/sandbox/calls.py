@@ -12,22 +12,27 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from tailgate_slices.sandbox.harnesses import HARNESSES
-from tailgate_slices.sandbox.program import Language, Limits, Program, Result, Runner
+from tailgate_slices.sandbox.program import Cause, Language, Limits, Program, Result, Runner
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
-    """A function in a source text, and the one argument of each call."""
+    """A function in a source text, and the one argument of each call.
+
+    `times` has an entry for each call, or none: how often the function is applied, to what it returned from the second
+    time on. Without entries that is once.
+    """
 
     language: Language
     source: str
     function: str
     arguments: tuple[Json, ...]
+    times: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,7 @@ class Returned:
 
     value: Json = None
     error: str | None = None
+    cause: Cause | None = None  # of the error, where the system or the interpreter names one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,7 @@ class Report:
     returned: tuple[Returned | None, ...]
     problem: Literal["syntax", "load", "no_function"] | None  # before the first call
     message: str  # of the problem
+    cause: Cause | None = None  # of the problem
 
 
 def call_function(calls: Calls, runner: Runner, limits: Limits) -> Report:
@@ -63,21 +70,27 @@ def call_function(calls: Calls, runner: Runner, limits: Limits) -> Report:
 
 
 def _json_task(calls: Calls, token: str) -> str:
-    arguments = [json.dumps(argument) for argument in calls.arguments]
-    return json.dumps({"token": token, "source": calls.source, "function": calls.function, "arguments": arguments})
+    return json.dumps(_task(calls, token, [json.dumps(argument) for argument in calls.arguments]))
 
 
 def _python_task(calls: Calls, token: str) -> str:
-    arguments = [ascii(argument) for argument in calls.arguments]
-    return ascii({"token": token, "source": calls.source, "function": calls.function, "arguments": arguments})
+    return ascii(_task(calls, token, [ascii(argument) for argument in calls.arguments]))
 
 
 def _lua_task(calls: Calls, token: str) -> str:
-    arguments = ", ".join(lua_string(f"return {lua_value(argument)}") for argument in calls.arguments)
-    return (
-        f"return {{token = {lua_string(token)}, source = {lua_string(calls.source)}, "
-        f"name = {lua_string(calls.function)}, arguments = {{{arguments}}}}}"
-    )
+    return f"return {lua_value(_task(calls, token, [f'return {lua_value(each)}' for each in calls.arguments]))}"
+
+
+def _task(calls: Calls, token: str, arguments: list[Json]) -> dict[str, Json]:
+    """What a harness reads; every argument is a text of its own, read anew for its call."""
+    times: list[Json] = list(calls.times or (1,) * len(arguments))
+    return {
+        "token": token,
+        "source": calls.source,
+        "function": calls.function,
+        "arguments": arguments,
+        "times": times,
+    }
 
 
 _TASKS: Mapping[Language, Callable[[Calls, str], str]] = MappingProxyType(
@@ -109,7 +122,7 @@ def _report(result: Result, token: str, n_calls: int) -> Report:
     """Read the marked lines; the first about a call counts, and lines out of shape are no results."""
     returned: list[Returned | None] = [None] * n_calls
     problem: Literal["syntax", "load", "no_function"] | None = None
-    message = ""
+    message, cause = "", None
     for line in result.stdout.split("\n"):
         frame = _frame(line.removeprefix(token)) if line.startswith(token) else {}
         at = frame.get("call")
@@ -117,8 +130,8 @@ def _report(result: Result, token: str, n_calls: int) -> Report:
             returned[at] = _returned(frame)
         elif frame.get("problem") in ("syntax", "load", "no_function") and problem is None:
             problem = frame["problem"]  # type: ignore[assignment]  # one of the three, as just checked
-            message = str(frame.get("error", ""))[:300]
-    return Report(result=result, returned=tuple(returned), problem=problem, message=message)
+            message, cause = str(frame.get("error", ""))[:300], _cause(frame)
+    return Report(result=result, returned=tuple(returned), problem=problem, message=message, cause=cause)
 
 
 def _frame(text: str) -> Mapping[str, Json]:
@@ -131,5 +144,9 @@ def _frame(text: str) -> Mapping[str, Json]:
 
 def _returned(frame: Mapping[str, Json]) -> Returned:
     if "error" in frame:
-        return Returned(error=str(frame["error"])[:300])
+        return Returned(error=str(frame["error"])[:300], cause=_cause(frame))
     return Returned(value=frame.get("value"))
+
+
+def _cause(frame: Mapping[str, Json]) -> Cause | None:
+    return next((cause for cause in get_args(Cause) if cause == frame.get("cause")), None)

@@ -89,6 +89,7 @@ class Container:
         yield from (str(self._engine), "run", "--rm", "--interactive", "--name", name, "--pull", "never")
         yield from ("--network", "none", "--read-only", "--cap-drop", "ALL", "--user", "65534:65534")
         yield from ("--security-opt", "no-new-privileges", "--ipc", "none", "--workdir", "/tmp")  # noqa: S108
+        # Entries of /tmp need no bound of their own here: the kernel's memory for them counts for the container.
         yield from ("--memory", str(limits.memory_bytes), "--memory-swap", str(limits.memory_bytes))
         yield from ("--pids-limit", str(limits.processes))
         yield from ("--tmpfs", f"/tmp:rw,size={limits.tmp_bytes},mode=1777")  # noqa: S108 -- the container's own

@@ -1,23 +1,26 @@
 """The programs that load a function in the sandbox and call it, one for each language.
 
 Each reads a task from its standard input and writes marked lines: ``{"problem": ..., "error": ...}`` before the first
-call, ``{"call": i, "value": ...}`` or ``{"call": i, "error": ...}`` for every call.
+call, ``{"call": i, "value": ...}`` or ``{"call": i, "error": ...}`` for every call. A call that is made `times` times
+gets what it returned before. The cause of an error is told by what the system said, not by a message: any program may
+write "permission denied".
 """
 
 from __future__ import annotations
 
-from tailgate_slices.sandbox.program import Language
+from tailgate_slices.sandbox.program import REFUSALS, Language
 
 # json would take as long to import as everything else takes together: half of a run. So the task comes as a Python
 # literal, and results are written here; posix is part of the interpreter. What the source replaces is not used.
 _PYTHON = r"""
 import sys
-from builtins import BaseException, callable, compile, dict, enumerate, eval, exec, float, int, isinstance
-from builtins import list, ord, str, tuple, type
+from builtins import BaseException, MemoryError, OSError, callable, compile, dict, enumerate, eval, exec, float, int
+from builtins import isinstance, list, ord, range, str, tuple, type, zip
 from posix import dup, write
 
 NAMES = {"__builtins__": {}, "inf": float("inf"), "nan": float("nan")}
 PLAIN = {True: "true", False: "false", None: "null"}
+REFUSALS = ($REFUSALS)
 
 
 def escaped(number):
@@ -61,6 +64,15 @@ def encode(value):
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
+def failed(error):
+    frame = {"error": f"{type(error).__name__}: {error}"[:300]}
+    if isinstance(error, MemoryError):
+        frame["cause"] = "memory"
+    elif isinstance(error, OSError) and error.errno in REFUSALS:
+        frame["cause"] = "forbidden"
+    return frame
+
+
 def main():
     task = eval(sys.stdin.read(), NAMES)
     token, out = task["token"], dup(1)
@@ -69,26 +81,26 @@ def main():
         sys.stdout.flush()
         write(out, f"\n{token}{encode(frame)}\n".encode())
 
-    def name(error):
-        return f"{type(error).__name__}: {error}"[:300]
-
     space = {"__name__": "answer", "__builtins__": __builtins__}
     try:
         code = compile(task["source"], "answer.py", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return tell(problem="syntax", error=name(error))
+        return tell(problem="syntax", **failed(error))
     try:
         exec(code, space)
     except BaseException as error:
-        return tell(problem="load", error=name(error))
+        return tell(problem="load", **failed(error))
     function = space.get(task["function"])
     if not callable(function):
         return tell(problem="no_function", error="")
-    for call, argument in enumerate(task["arguments"]):
+    for call, (argument, times) in enumerate(zip(task["arguments"], task["times"])):
         try:
-            tell(call=call, value=function(eval(argument, NAMES)))
+            value = eval(argument, NAMES)
+            for _ in range(times):
+                value = function(value)
+            tell(call=call, value=value)
         except BaseException as error:
-            tell(call=call, error=name(error))
+            tell(call=call, **failed(error))
 
 
 main()
@@ -100,7 +112,11 @@ const fs = require("fs"), vm = require("vm");
 const task = JSON.parse(fs.readFileSync(0, "utf8"));
 const write = fs.writeSync, encode = JSON.stringify, decode = JSON.parse;
 const tell = (frame) => write(1, "\n" + task.token + encode(frame) + "\n");
-const name = (error) => String(error && error.code ? error.code + " " + error : error).slice(0, 300);
+const refusals = [$REFUSALS];
+const failed = (error) => {
+  const refused = error && typeof error.syscall === "string" && refusals.includes(-error.errno);
+  return { error: String(error).slice(0, 300), cause: refused ? "forbidden" : undefined };
+};
 globalThis.require = require;
 globalThis.module = { exports: {} };
 globalThis.exports = globalThis.module.exports;
@@ -110,12 +126,12 @@ function load() {
   try {
     script = new vm.Script(task.source, { filename: "answer.js" });
   } catch (error) {
-    return tell({ problem: "syntax", error: name(error) });
+    return tell({ problem: "syntax", ...failed(error) });
   }
   try {
     script.runInThisContext();
   } catch (error) {
-    return tell({ problem: "load", error: name(error) });
+    return tell({ problem: "load", ...failed(error) });
   }
   const found = vm.runInThisContext(`typeof ${task.function} === "function" ? ${task.function} : undefined`);
   return found || tell({ problem: "no_function", error: "" });
@@ -125,10 +141,11 @@ const answer = load();
 if (typeof answer === "function") {
   task.arguments.forEach((argument, call) => {
     try {
-      const value = answer(decode(argument));
+      let value = decode(argument);
+      for (let i = 0; i < task.times[call]; i++) value = answer(value);
       tell({ call, value: value === undefined ? null : value });
     } catch (error) {
-      tell({ call, error: name(error) });
+      tell({ call, ...failed(error) });
     }
   });
 }
@@ -137,7 +154,7 @@ if (typeof answer === "function") {
 _LUA = r"""
 local task = load(io.read("a"), "task", "t", {})()
 local out, format, kind_of, load, pcall = io.stdout, string.format, type, load, pcall
-local pairs, floor, concat, tostring, next = pairs, math.floor, table.concat, tostring, next
+local pairs, concat, tostring, pack, unpack = pairs, table.concat, tostring, table.pack, table.unpack
 
 local function quoted(text)
   local plain = text:gsub('[%c"\\\127-\255]', function(char) return format("\\u%04x", char:byte()) end)
@@ -170,19 +187,40 @@ local function tell(text)
   out:flush()
 end
 
+-- An error of Lua is a text; what the system refused is known only where the system is asked.
+local refusals, refused = {}, false
+for _, number in pairs({$REFUSALS}) do refusals[number] = true end
+
+local function watched(call)
+  return function(...)
+    local results = pack(call(...))
+    if not results[1] and refusals[results[3]] then refused = true end
+    return unpack(results, 1, results.n)
+  end
+end
+
+io.open, os.remove, os.rename = watched(io.open), watched(os.remove), watched(os.rename)
+local file = getmetatable(out).__index
+file.write, file.flush, file.close = watched(file.write), watched(file.flush), watched(file.close)
+
+local function failed(message)
+  local cause = message == "not enough memory" and "memory" or refused and "forbidden"
+  return ',"error":' .. quoted(tostring(message):sub(1, 300)) .. (cause and ',"cause":"' .. cause .. '"' or "")
+end
+
 local function problem(kind, message)
-  tell('"problem":' .. quoted(kind) .. ',"error":' .. quoted(tostring(message):sub(1, 300)))
+  tell('"problem":' .. quoted(kind) .. failed(message))
 end
 
 local function loaded()
   -- A local function is seen only by its own chunk, so the chunk is asked to hand it out where it can be.
-  local chunk = load(task.source .. "\nreturn " .. task.name, "=answer", "t")
+  local chunk = load(task.source .. "\nreturn " .. task["function"], "=answer", "t")
   local reason
   if not chunk then chunk, reason = load(task.source, "=answer", "t") end
   if not chunk then return problem("syntax", reason) end
   local fine, found = pcall(chunk)
   if not fine then return problem("load", found) end
-  if kind_of(found) ~= "function" then found = _G[task.name] end
+  if kind_of(found) ~= "function" then found = _G[task["function"]] end
   if kind_of(found) ~= "function" then return problem("no_function", "") end
   return found
 end
@@ -190,11 +228,18 @@ end
 local answer = loaded()
 if answer then
   for i, argument in ipairs(task.arguments) do
-    local fine, text = pcall(function() return encode(answer(load(argument, "argument", "t", {})()), 0) end)
-    if fine then tell('"call":' .. (i - 1) .. ',"value":' .. text)
-    else tell('"call":' .. (i - 1) .. ',"error":' .. quoted(tostring(text):sub(1, 300))) end
+    refused = false
+    local fine, text = pcall(function()
+      local value = load(argument, "argument", "t", {})()
+      for _ = 1, task.times[i] do value = answer(value) end
+      return encode(value, 0)
+    end)
+    tell('"call":' .. (i - 1) .. (fine and ',"value":' .. text or failed(text)))
   end
 end
 """
 
-HARNESSES: dict[Language, str] = {"python": _PYTHON, "javascript": _JAVASCRIPT, "lua": _LUA}
+_SOURCES: dict[Language, str] = {"python": _PYTHON, "javascript": _JAVASCRIPT, "lua": _LUA}
+HARNESSES: dict[Language, str] = {
+    language: source.replace("$REFUSALS", ", ".join(map(str, REFUSALS))) for language, source in _SOURCES.items()
+}

@@ -47,7 +47,7 @@ def find_interpreter(language: Language) -> Interpreter | None:
         prefix = Path(sys.base_prefix).resolve()
         visible = None if prefix.is_relative_to(SYSTEM) else prefix
         return Interpreter(executable=executable, options=_PYTHON, visible=visible)
-    for name in _NAMES[language]:
+    for name in INTERPRETERS[language]:
         found = shutil.which(name)
         if found is not None:
             return _found(Path(found).resolve(), language)
@@ -56,7 +56,8 @@ def find_interpreter(language: Language) -> Interpreter | None:
 
 _PYTHON = ("-s", "-S", "-P", "-B", "-X", "utf8")
 _NODE = ("--max-old-space-size=96", "--v8-pool-size=1", "--random-seed=1", "--no-warnings")
-_NAMES: dict[Language, tuple[str, ...]] = {
+INTERPRETERS: dict[Language, tuple[str, ...]] = {  # names that are looked for; Python is the one that runs this
+    "python": ("python3",),
     "javascript": ("node", "nodejs"),
     "lua": ("lua5.4", "lua54", "lua5.3", "lua53", "lua"),
 }
@@ -80,7 +81,7 @@ def missing_interpreter(language: Language) -> str | None:
     """The reason why a language has no interpreter here."""
     if find_interpreter(language) is not None:
         return None
-    return f"no interpreter of {language} on the PATH (looked for {', '.join(_NAMES[language])})"
+    return f"no interpreter of {language} on the PATH (looked for {', '.join(INTERPRETERS[language])})"
 
 
 def resource_limits(interpreter: Interpreter, limits: Limits) -> dict[str, tuple[int, int]]:

@@ -12,16 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Literal
 
-from tailgate_slices.sandbox.program import Ended, Limits, Result
+from tailgate_slices.sandbox.endings import ending
+from tailgate_slices.sandbox.program import Limits, Result
 
 _CHUNK = 65536
 _POLL_S = 0.05  # how long a pipe that a stray child holds open is waited for after the program's end
 _END_S = 0.5  # how long the end of what has been killed is waited for
-_MEMORY = ("MemoryError", "heap out of memory", "not enough memory", "Out of memory", "std::bad_alloc")
-_FORBIDDEN = (
-    *("PermissionError", "Permission denied", "Operation not permitted", "Read-only file system"),
-    *("EPERM", "EACCES", "EROFS", "EFBIG", "ENOSPC", "File too large", "No space left on device"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +54,7 @@ def supervise(command: Command, limits: Limits) -> Result:
         code = _signed_code(process.wait())
     stdout, stderr = written.texts()
     seconds = time.monotonic() - started
-    ended = stopped or _ended(code, stderr, timed_out=seconds >= limits.cpu_s)
+    ended = stopped or ending(code, stderr, timed_out=seconds >= limits.cpu_s)
     return Result(ended=ended, exit_code=code, stdout=stdout, stderr=stderr, seconds=seconds)
 
 
@@ -121,25 +117,3 @@ class _Written:
 def _signed_code(code: int) -> int:
     """Exit code, negative for a signal; wrappers hand a signal on as 128 and its number."""
     return 128 - code if 128 < code <= 128 + 64 else code
-
-
-def _ended(code: int, stderr: str, *, timed_out: bool) -> Ended:
-    if code == 0:
-        return "ok"
-    if code == -signal.SIGSYS:
-        return "forbidden"
-    if code == -signal.SIGXCPU or (code == -signal.SIGKILL and timed_out):
-        return "timeout"
-    if code == -signal.SIGXFSZ:
-        return "forbidden"
-    named = ended_by_message(stderr)
-    if named is not None:
-        return named
-    return "killed" if code < 0 else "runtime_error"
-
-
-def ended_by_message(text: str) -> Literal["memory", "forbidden"] | None:
-    """Whether an interpreter's message speaks of too much memory or of something that is not allowed."""
-    if any(marker in text for marker in _MEMORY):
-        return "memory"
-    return "forbidden" if any(marker in text for marker in _FORBIDDEN) else None

@@ -9,9 +9,11 @@ from tailgate_slices.item import SliceError
 
 Language: TypeAlias = Literal["python", "javascript", "lua"]
 Ended: TypeAlias = Literal["ok", "runtime_error", "timeout", "memory", "output", "forbidden", "killed"]
+Cause: TypeAlias = Literal["memory", "forbidden"]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 MIB = 2**20
+REFUSALS = (1, 13, 27, 28, 30)  # EPERM, EACCES, EFBIG, ENOSPC, EROFS, as every Linux numbers them
 
 
 class SandboxUnavailable(SliceError):  # noqa: N818 -- a state of the machine, named as such in reports
@@ -37,6 +39,7 @@ class Limits:
     output_bytes: int = MIB // 8  # standard output and standard error together
     file_bytes: int = MIB  # of one file
     tmp_bytes: int = 8 * MIB  # of all files
+    tmp_entries: int = 1024  # files and folders; each takes memory of the kernel, which counts for no process
     open_files: int = 64
     processes: int = 64  # threads count; an interpreter needs about ten
 

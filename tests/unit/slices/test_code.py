@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -76,10 +77,29 @@ def test_function_written_as_asked_is_right(stratum):
         "def mix(x, y, z):\n    return x + y * z",
         "def mix(a: int, b: int, c: int) -> int:\n    return a + b * c  # mixed",
         'def mix(a, b, c):\n    """Mix."""\n    return a + b * c',
+        "def mix(a, b, c):\n    return a + b * c\n\nThis function adds a to the product of b and c.",
+        "Here is a function from your list:\n\ndef mix(a, b, c):\n    return a + b * c\nIt adds.",
+        "def mix(\n    a,\n    b,\n    c,\n):\n    return a + b * c\nDone.",
+        "Not\n```\ndef mix(a, b, c):\n    return a * b\n```\nbut\n```\ndef mix(a, b, c):\n    return a + b * c\n```",
     ],
 )
 def test_equivalent_function_in_any_frame_is_right(text):
     assert grade(FUNCTION, text).score == 1.0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "result = a + b * c\n    return result",
+        "d = b * c\n    return a + d",
+        "d: int = b * c\n    d += a\n    return d",
+        "a = a + b * c\n    return a",
+        "d = a\n    a = b * c\n    return a + d",
+        "d = 2.5\n    return a + b * c",
+    ],
+)
+def test_function_that_goes_by_local_names_is_read_through_them(body):
+    assert grade(FUNCTION, f"def mix(a, b, c):\n    {body}").score == 1.0
 
 
 @pytest.mark.parametrize(
@@ -94,7 +114,17 @@ def test_equivalent_function_in_any_frame_is_right(text):
         ("def blend(a, b, c):\n    return a + b * c", "wrong_signature"),
         ("def mix(a, b, *c):\n    return a + b * c", "wrong_signature"),
         ("def mix(a, b, c):\n    return a + (b * c", "syntax_error"),
-        ("def mix(a, b, c):\n    d = b * c\n    return a + d", "unsupported"),
+        ("def mix(a, b, c):\n    d = b + c\n    return a * d", "wrong_expression"),
+        ("def mix(a, b, c):\n    return a + b * c + d - d", "wrong_expression"),
+        ("def mix(a, b, c):\n    d = d + b * c\n    return a + d", "wrong_expression"),
+        ("def mix(a, a, c):\n    return a + a * c", "wrong_signature"),
+        ("def mix(a, b, c):\n    d = max(b * c, 0)\n    return a + b * c", "unsupported"),
+        ("def mix(a, b, c):\n    d, e = b, c\n    return a + d * e", "unsupported"),
+        ("def mix(a, b, c):\n    d.e = b * c\n    return a + b * c", "unsupported"),
+        ("def mix(a, b, c):\n    d: int\n    return a + b * c", "unsupported"),
+        ("def mix(a, b, c):\n    if a: return b\n    return a + b * c", "unsupported"),
+        ("def mix(a, b, c):\n    d = b * c", "unsupported"),
+        ('def mix(a, b, c):\n    """Mix."""', "unsupported"),
         ("def mix(a, b, c):\n    return sum([a, b * c])", "unsupported"),
         ("def mix(a, b, c):\n    return a + b * c * 1.0", "unsupported"),
         ("def mix(a, b, c):\n    print(a + b * c)", "unsupported"),
@@ -130,6 +160,7 @@ def test_function_with_side_effects_is_not_executed(tmp_path):
         "a if " * 70,
         "((((a,)*9,)*9,)*9,)*9",
         "9**9**9",
+        "a\n" + " d = a\n" + " d = d * d\n" * 60 + " return d",
     ],
 )
 def test_function_made_to_exhaust_the_parser_or_evaluator_is_wrong(body):
@@ -163,18 +194,86 @@ def test_integer_output_as_the_last_number_given_is_right(text):
     assert grade(INTEGER, text).score == 1.0
 
 
-@pytest.mark.parametrize(("text", "mode"), [("12", "wrong_output"), ("-12 3", "wrong_output"), ("x", "no_output")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The output of this code will be as follows:\n\n-12",
+        "When it is run, this program of four lines prints the value of x, which is:\n-12\n\nFirst, x is 3.",
+        "-12\n\nThis is because x = 3.",
+        "The output of `print(x)` is -12.",
+        "**Output:**\n\n-12",
+        "3 * 5 = 15, so 3 - 15 = -12",
+        "-12\n-12",
+        "It is -12 because x was 3.",
+    ],
+)
+def test_integer_output_is_found_behind_headings_and_before_reasons(text):
+    assert grade(INTEGER, text).score == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        ("12", "wrong_output"),
+        ("-12 3", "wrong_output"),
+        ("12 or -12", "wrong_output"),
+        ("It is one of 12, 3, or -12.", "wrong_output"),
+        ("12\n3\n-12", "wrong_output"),
+        ("```\n3\n-12\n```", "wrong_output"),
+        ("x", "no_output"),
+        ("The output of this code is:", "no_output"),
+    ],
+)
 def test_other_integer_output_fails_by_its_kind(text, mode):
     assert grade(INTEGER, text).failure_mode == mode
 
 
-@pytest.mark.parametrize("text", ["catDOG", 'It prints "catDOG".', "'catDOG'", "```\ncatDOG\n```"])
-def test_string_output_as_a_whole_word_is_right(text):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "catDOG",
+        'It prints "catDOG".',
+        "'catDOG'",
+        "It prints \u201ccatDOG\u201d.",
+        "```\ncatDOG\n```",
+        "Sure! The output of this code is catDOG.",
+        "The output is `catDOG`, as `s` is upper-cased in part.",
+        'First s is "cat", and then "catDOG".',
+        "The output is catDOG. This is because s begins with cat.",
+        "It prints catDOG to the console.",
+        "catDOG is the output of this code.",
+        "Output\n\ncatDOG\n\nHere s is a cat.",
+    ],
+)
+def test_string_output_as_the_last_word_given_is_right(text):
     assert grade(STRING, text).score == 1.0
 
 
 @pytest.mark.parametrize(
-    ("text", "mode"), [("catdog", "wrong_output"), ("catDOGs", "wrong_output"), ("!", "no_output")]
+    ("text", "mode"),
+    [
+        ("catdog", "wrong_output"),
+        ("catDOGs", "wrong_output"),
+        ('"catDOG", or "dogCAT"', "wrong_output"),
+        ("catDOG CATdog", "wrong_output"),
+        ("dogCAT or catDOG", "wrong_output"),
+        ("dogCAT, CATDOG, catDOG", "wrong_output"),
+        ("dogCAT\nCATDOG\ncatDOG", "wrong_output"),
+        ('"dogCAT", "catDOG"', "wrong_output"),
+        ("```\ndogCAT\ncatDOG\n```", "wrong_output"),
+        ('First it is "catDOG", then "dogCAT".', "wrong_output"),
+        ("!", "no_output"),
+    ],
 )
 def test_other_string_output_fails_by_its_kind(text, mode):
     assert grade(STRING, text).failure_mode == mode
+
+
+@pytest.mark.parametrize(
+    "text", ["1, " * 1300, "a or " * 800, "`a" * 2000, '"a ' * 1300, "is the " * 600, "a:\n" * 1300]
+)
+def test_long_output_is_read_quickly(text):
+    started = time.process_time()
+    for item in (INTEGER, STRING):
+        assert grade(item, text).score == 0.0
+    assert time.process_time() - started < 1.0

@@ -88,6 +88,14 @@ def test_function_left_unrepaired_is_wrong(language):
         assert found.signals["tests_passed"] < 1.0
 
 
+def test_function_repaired_after_the_wrong_one_was_shown_again_is_right(language):
+    item = item_of(f"task=repair-2,language={language}")
+    wrong = function_source(item.attributes["function"], Recipe.loads(item.attributes["mutant"]), language)
+    before, after = f"```{language}\n{wrong}\n```", f"```{language}\n{item.references[0]}\n```"
+    assert grade(item, f"Before:\n{before}\nAfter:\n{after}\nIt is right now.").score == 1.0
+    assert grade(item, f"After:\n{after}\nBefore:\n{before}").failure_mode == "wrong_answer"
+
+
 def test_mutants_of_a_specification_are_wrong():
     for index in range(4):
         item = item_of("task=spec-2,language=python", index)
@@ -101,6 +109,39 @@ def test_mutants_of_a_specification_are_wrong():
         for mutant in different[:2]:
             source = function_source(item.attributes["function"], mutant, "python")
             assert grade(item, source).failure_mode == "wrong_answer"
+
+
+SHORT = {  # sorts lists as long as those of the examples
+    "python": "def f(x):\n    return sorted(x[:8]) + x[8:]",
+    "javascript": "function f(x) { return [...x.slice(0, 8).sort((a, b) => a - b), ...x.slice(8)]; }",
+    "lua": "function f(x)\n  local y = table.move(x, 1, math.min(8, #x), 1, {})\n  table.sort(y)\n"
+    "  return table.move(y, 1, #y, 1, x)\nend",
+}
+TURNED = {  # reverses lists as long as those of the examples, and turns longer ones on by one
+    "python": "def f(x):\n    return x[::-1] if len(x) < 10 else x[::-1][1:] + x[-1:]",
+    "javascript": "function f(x) { const y = [...x].reverse(); return x.length < 10 ? y : [...y.slice(1), y[0]]; }",
+    "lua": "function f(x)\n  local y = {}\n  for i = #x, 1, -1 do y[#y + 1] = x[i] end\n"
+    "  if #x >= 10 then table.insert(y, table.remove(y, 1)) end\n  return y\nend",
+}
+
+
+def verdict_on(source, step, language):
+    recipe = json.dumps([[step, None]])
+    hidden = execution.Hidden(language=language, function="f", recipe=recipe, example="[3, 1, 2]", item_id="an item")
+    return execution.verdict(source, hidden), execution.hidden_tests(hidden)
+
+
+@pytest.mark.parametrize(("step", "sources"), [("sort_up", SHORT), ("reverse", TURNED)])
+def test_function_that_agrees_on_all_examples_but_breaks_a_property_is_wrong(step, sources, language):
+    found, tests = verdict_on(sources[language], step, language)
+    assert found.mode == "broken_property"
+    assert len(tests.examples) / (len(tests.examples) + len(tests.properties)) <= found.passed < 1.0
+
+
+@pytest.mark.parametrize("step", ["sort_up", "reverse"])
+def test_function_of_that_step_has_its_properties(step, language):
+    recipe = Recipe.loads(json.dumps([[step, None]]))
+    assert verdict_on(function_source("f", recipe, language), step, language)[0].mode is None
 
 
 def test_whole_function_is_accepted_where_a_line_was_asked_for(language):
@@ -128,6 +169,9 @@ FAILURES = [
     ("print('x' * 10**7); return x", "resources"),
     ("import sys; sys.exit(0)", "runtime_error"),
     ("return x\x00", "syntax_error"),
+    ("raise ValueError('Permission denied')", "runtime_error"),
+    ("raise PermissionError('you may not')", "runtime_error"),
+    ("raise RuntimeError('MemoryError: EACCES')", "runtime_error"),
 ]
 
 
@@ -144,6 +188,8 @@ JAVASCRIPT_FAILURES = [
     ("return undefinedName;", "runtime_error"),
     ("require('child_process').execSync('id'); return x;", "forbidden"),
     ("require('fs').writeFileSync('/usr/x', ''); return x;", "forbidden"),
+    ("throw new Error('EACCES: permission denied');", "runtime_error"),
+    ("throw Object.assign(new Error('no'), { code: 'EPERM' });", "runtime_error"),
 ]
 
 
@@ -155,12 +201,42 @@ def test_wrong_javascript_fails_by_its_kind(body, mode):
     assert grade(item, f"function {item.attributes['function']}(x) {{ {body} }}").failure_mode == mode
 
 
+@pytest.mark.parametrize(
+    ("module", "body", "mode"),
+    [
+        ("import { execSync } from 'child_process';", "execSync('id'); return x;", "forbidden"),
+        ("import fs from 'fs';", "fs.writeFileSync('/usr/x', ''); return x;", "forbidden"),
+        ("import _ from 'lodash';", "return _.sortBy(x);", "runtime_error"),
+        ("import fs from 'fs';", "return 12345;", "wrong_answer"),
+        ("import fs from fs;", "return x;", "syntax_error"),
+    ],
+)
+@pytest.mark.parametrize("export", ["export ", "export default ", ""])
+def test_module_of_javascript_is_graded_by_what_it_does(module, body, mode, export):
+    if missing_interpreter("javascript"):
+        pytest.skip(missing_interpreter("javascript"))
+    item = item_of("task=spec-1,language=javascript")
+    text = f"```js\n{module}\n\n{export}function {item.attributes['function']}(x) {{ {body} }}\n```"
+    assert grade(item, text).failure_mode == mode
+
+
+def test_module_of_javascript_with_a_right_function_is_right():
+    if missing_interpreter("javascript"):
+        pytest.skip(missing_interpreter("javascript"))
+    item = item_of("task=repair-2,language=javascript")
+    assert grade(item, f"```js\nimport fs from 'fs';\n\nexport {item.references[0]}\n```").score == 1.0
+
+
 LUA_FAILURES = [
     ("return x +", "syntax_error"),
     ("return 12345", "wrong_answer"),
     ("return undefined_name.x", "runtime_error"),
     ("os.execute('id') return x", "forbidden"),
     ("assert(io.open('/usr/x', 'w')) return x", "forbidden"),
+    ("assert(os.remove('/usr/bin/env')) return x", "forbidden"),
+    ("error('/usr/x: Permission denied')", "runtime_error"),
+    ("return (('x'):rep(10^9))", "resources"),
+    ("error('there is not enough memory')", "runtime_error"),
 ]
 
 
