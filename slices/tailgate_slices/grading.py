@@ -6,15 +6,23 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+import numpy as np
+
+from tailgate_slices.declining import declines
 from tailgate_slices.item import Answer, Grade
 
 MAX_CHARS = 4000  # far past the longest legitimate answer; what lies beyond is not read
-# One character twelve times, two characters six times, up to 24 characters five times: a loop.
-_LOOP = re.compile(r"(.)\1{11}|(..)\2{5}|(.{3,24}?)\3{4}", re.DOTALL)
+LONGEST_UNIT, FEWEST_REPEATS, SHORTEST_LOOP = 24, 5, 12  # a loop: so many characters, times, characters in all
+LOOP_SHARE = 0.6  # of a text that loops take up; "Hahahahahaha! I love it." stays below
+MARKS_SHARE = 0.9  # where loops of marks and white space count as well: rules and indents take up less
+LOOP_END = 48  # characters of a loop that a text ends in, however long it is
+_ALNUM = re.compile(r"[^\W_]")
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
 _NUMBER = re.compile(r"[0-9]+")
 _SIGNED = re.compile(r"(?:(?<![\w)])-)?[0-9]+")
 _THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+# Apostrophes that Unicode counts as letters; with them folded, they part words as the other apostrophes do.
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u02bb\u02bc", "'"))
 _REFUSALS = (
     "i'm sorry",
     "i am sorry",
@@ -72,22 +80,59 @@ def failure(answer: Answer, mode: str, *, decisive: bool = False) -> Grade:
 
 
 def is_refusal(text: str) -> bool:
-    """Whether the text begins by declining to answer."""
+    """Whether a wrong answer begins like one that declines: looser than `declines`, for it only names a failure."""
+    if declines(text, reproof=False):
+        return True
     opening = text[:120].casefold().replace("\u2019", "'")
     return any(phrase in opening for phrase in _REFUSALS)
 
 
 def is_loop(text: str) -> bool:
-    """Whether some unit of at most 24 characters repeats at least five times on end, over 12 characters or more.
+    """Whether loops take up most of a text, or it ends in a long one.
 
-    One search with bounded repeats: at each character it compares at most 24 units, so it is linear in the text.
+    A loop is a unit of at most 24 characters, five times or more on end, over 12 characters or more. Those of marks
+    and white space alone (rules, indents, lines to fill in) count only where there is next to nothing else.
+    Linear in the text: it is compared with itself once for each length of a unit.
     """
-    return _LOOP.search(text) is not None
+    loops = _loops(text)
+    if not loops:
+        return False
+    spoken = [loop for loop in loops if _ALNUM.search(text, *loop)]
+    return (
+        _covered(spoken) >= LOOP_SHARE * len(text)
+        or _covered(loops) >= MARKS_SHARE * len(text)
+        or any(stop - start >= LOOP_END and not _ALNUM.search(text, stop) for start, stop in spoken)
+    )
+
+
+def _loops(text: str) -> list[tuple[int, int]]:
+    """Where the loops of a text begin and end; those with units of another length may overlap."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    found: list[tuple[int, int]] = []
+    for unit in range(1, min(LONGEST_UNIT, len(codes) - 1) + 1):
+        shortest = max((FEWEST_REPEATS - 1) * unit, SHORTEST_LOOP - unit)
+        breaks = np.flatnonzero(codes[unit:] != codes[:-unit])
+        edges = np.concatenate(([-1], breaks, [len(codes) - unit]))
+        for place in np.flatnonzero(np.diff(edges) > shortest).tolist():
+            found.append((int(edges[place]) + 1, int(edges[place + 1]) + unit))
+    return found
+
+
+def _covered(stretches: Sequence[tuple[int, int]]) -> int:
+    """Characters that lie in one of the stretches at least."""
+    n, end = 0, 0
+    for start, stop in sorted(stretches):
+        n += max(0, stop - max(start, end))
+        end = max(end, stop)
+    return n
 
 
 def words(text: str, *, fold: bool = True) -> tuple[str, ...]:
-    """Words of a text, compatibility-normalised: maximal runs of letters, marks and digits; case-folded or not."""
-    plain = unicodedata.normalize("NFKC", text[:MAX_CHARS])
+    """Words of a text, compatibility-normalised: maximal runs of letters, marks and digits; case-folded or not.
+
+    Every apostrophe parts words, those that are letters to Unicode too: a text says the same with any of them.
+    """
+    plain = unicodedata.normalize("NFKC", text[:MAX_CHARS]).translate(_APOSTROPHES)
     plain = plain.casefold() if fold else plain
     if plain.isascii():
         return tuple(_ASCII_WORD.findall(plain))

@@ -102,7 +102,7 @@ class Voice(Slice):
     """Letters, stories, opinions: any answer counts, and what is measured is how it is written."""
 
     name = "voice"
-    version = "1"
+    version = "2"
     axes: Mapping[str, tuple[str, ...]] = MappingProxyType({"kind": tuple(_TEMPLATES), "tone": tuple(_TONES)})
     descriptive = True
     card = Card(
@@ -110,7 +110,8 @@ class Voice(Slice):
         why="Users notice a changed voice before any benchmark does.",
         scoring=(
             "1 for any answer with a word in it that is no repetition loop; else 0. The signals are what counts: "
-            "compare their means before and after. Rates are over words, sentences or lines of the answer."
+            "compare their means before and after. Rates are over words, sentences or lines of the answer. For a "
+            "ratio of lengths divide the means of `length_words` (or `length_chars`), where no text counts as 0."
         ),
         provenance="Generated from wordings and subjects written for this project; no text of others.",
         licence="Apache-2.0",
@@ -142,10 +143,10 @@ class Voice(Slice):
 
     def grade(self, item: Item, answer: Answer) -> Grade:
         """Measure the answer; only an answer that is none fails."""
-        text = bounded(answer.text)
+        text, cut = bounded(answer.text), answer.finish_reason == "length"
+        signals = {**style(text), "truncated": float(cut)}
         if not text:
-            return Grade(score=0.0, failure_mode="length" if answer.finish_reason == "length" else "empty")
-        signals = {**style(text), "truncated": float(answer.finish_reason == "length")}
+            return Grade(score=0.0, failure_mode="length" if cut else "empty", signals=signals)
         if is_loop(text):
             return Grade(score=0.0, failure_mode="degenerate", signals=signals)
         if not words(text):
@@ -159,7 +160,9 @@ class Voice(Slice):
 
 
 def style(text: str) -> dict[str, float]:
-    """What can be counted on a text that is not empty; a rate over nothing is left out."""
+    """What can be counted on a text; where there is none, only its length. A rate over nothing is left out."""
+    if not text:
+        return {"length_chars": 0.0, "length_words": 0.0}
     said = words(text)
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     found = {

@@ -8,17 +8,20 @@ from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 
+from tailgate_slices.declining import declines
 from tailgate_slices.drawing import fixed_values, item_id, pick
-from tailgate_slices.grading import COMMON_MODES, failure, is_loop, is_refusal
+from tailgate_slices.grading import COMMON_MODES, failure, is_loop
 from tailgate_slices.instruction_stack.reading import Reading
 from tailgate_slices.instruction_stack.rule import FAMILIES, Rule, pack, unpack
 from tailgate_slices.instruction_stack.stack import KINDS, Stack, draw_stack
 from tailgate_slices.item import Answer, Card, Grade, Item, Slice, TokenCounter, item_rng
 
-__all__ = ["Coverage", "InstructionStack", "coverage"]
+__all__ = ["Coverage", "InstructionStack", "coverage", "coverage_lines"]
 
 # Room for the longest reference of so many rules, and for an answer half as long again.
 ANSWER_TOKENS: Mapping[int, int] = MappingProxyType({1: 96, 2: 96, 3: 96, 5: 128, 8: 144, 12: 192, 20: 256, 40: 384})
+
+COVERED_ITEMS = 600  # that a coverage table counts: every kind of rule should occur in so many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ class InstructionStack(Slice):
     """A short text on a topic that must keep as many rules of the system prompt as the stratum says."""
 
     name = "instruction_stack"
-    version = "2"
+    version = "3"
     uses_system = True
     axes: Mapping[str, tuple[str, ...]] = MappingProxyType(
         {"rules": ("1", "2", "3", "5", "8", "12", "20", "40"), "kind": ("content", "format", "lexical", "mixed")}
@@ -63,7 +66,8 @@ class InstructionStack(Slice):
         limits=(
             "English; one turn. Where a model's template takes no system message, the rules stand before the task in "
             "the user's. Sense is not judged. An answer cut off at the budget is judged as it stands. Some rules "
-            "follow from others of the same prompt."
+            f"follow from others of the same prompt. Kinds of rules: {len(KINDS)}; without an item in a draw of "
+            f"{COVERED_ITEMS} over all cells: none."
         ),
     )
 
@@ -92,7 +96,7 @@ class InstructionStack(Slice):
         seen = Reading.of(answer.text)
         kept = [rule.kept_by(seen) for rule in rules]
         on_task = str(item.attributes["topic"]) in seen.counts
-        counts = bool(seen.words) and not is_refusal(seen.text) and not is_loop(seen.text)
+        counts = bool(seen.words) and not declines(seen.text, reproof=False) and not is_loop(seen.text)
         signals = _signals(rules, [each and counts for each in kept])
         if not counts:
             return replace(failure(answer, "broke_most"), signals=signals)
@@ -117,7 +121,7 @@ def system_prompt(rules: Sequence[Rule]) -> str:
 
 
 @cache
-def coverage(n_items: int = 600, seed: int = 0) -> Coverage:
+def coverage(n_items: int = COVERED_ITEMS, seed: int = 0) -> Coverage:
     """Count the items that hold each kind of rule, in a draw spread evenly over the cells of both axes."""
     maker = InstructionStack()
     cells = [f"rules={n},kind={kind}" for n in maker.axes["rules"] for kind in maker.axes["kind"]]
@@ -126,6 +130,17 @@ def coverage(n_items: int = 600, seed: int = 0) -> Coverage:
         item = maker.item(stratum=cells[index % len(cells)], seed=seed, index=index, tokens=None)
         found.update({rule.kind.name for rule in unpack(str(item.attributes["spec"]), KINDS)})
     return Coverage(n_items=n_items, items=MappingProxyType({kind: found[kind] for kind in KINDS}))
+
+
+def coverage_lines(n_items: int = COVERED_ITEMS, seed: int = 0) -> tuple[str, ...]:
+    """The coverage as a table for a terminal, the rarest kinds first, and the kinds without an item; in a second."""
+    found = coverage(n_items, seed)
+    rarest_first = sorted(found.items.items(), key=lambda each: each[1])
+    return (
+        f"{'kind of rule':24}{'family':10}items of {n_items}",
+        *(f"{kind:24}{KINDS[kind].family:10}{count}" for kind, count in rarest_first),
+        f"kinds without an item: {', '.join(found.missing) or 'none'}",
+    )
 
 
 def _described(stack: Stack) -> dict[str, str | int]:

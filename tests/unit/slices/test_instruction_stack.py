@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailgate_slices.grading import COMMON_MODES, is_loop
-from tailgate_slices.instruction_stack import ANSWER_TOKENS, Coverage, InstructionStack, coverage
+from tailgate_slices.instruction_stack import ANSWER_TOKENS, Coverage, InstructionStack, coverage, coverage_lines
 from tailgate_slices.instruction_stack.rule import FAMILIES, unpack
 from tailgate_slices.instruction_stack.stack import KINDS
 from tailgate_slices.item import Answer, Item, SliceError
@@ -131,6 +131,24 @@ def test_coverage_lists_kinds_without_an_item():
     assert Coverage(n_items=2, items={"a": 0, "b": 2}).missing == ("a",)
 
 
+def test_card_says_which_kinds_of_rules_have_no_item():
+    missing = ", ".join(coverage().missing) or "none"
+    assert (
+        f"Kinds of rules: {len(KINDS)}; without an item in a draw of 600 over all cells: {missing}."
+        in MAKER.card.limits
+    )
+
+
+def test_coverage_is_shown_as_a_table_with_the_rarest_kinds_first():
+    head, *rows, last = coverage_lines()
+    counts = [int(row.split()[2]) for row in rows]
+    assert head.split() == ["kind", "of", "rule", "family", "items", "of", "600"]
+    assert {row.split()[0] for row in rows} == set(KINDS)
+    assert counts == sorted(counts)
+    assert last == "kinds without an item: none"
+    assert coverage_lines(n_items=1)[-1].count(",") == len(coverage(n_items=1).missing) - 1
+
+
 def test_text_that_keeps_all_rules_is_right():
     grade_ = grade("is rain like fog?")
     assert (grade_.score, grade_.failure_mode) == (1.0, None)
@@ -149,12 +167,25 @@ def test_text_that_keeps_all_rules_is_right():
         ("", "empty", 0.0),
         (" \n", "empty", 0.0),
         ("rain fog? " * 20, "degenerate", 0.0),
-        ("i cannot say if rain is fog?", "refused", 0.0),
+        ("i cannot help you with rain and fog?", "refused", 0.0),
     ],
 )
 def test_near_miss_fails_by_the_number_of_broken_rules(text, mode, share):
     found = grade(text)
     assert (found.score, found.failure_mode, found.signals["rules_kept"]) == (0.0, mode, share)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "i can't imagine a summer without rain and fog. can you?",
+        "is rain like fog?\n____________\nwe will see.",
+        "rain falls:\n            and fog as well.\n            who knows?",
+        "is rain wrong? it is never right to say so of fog.",
+    ],
+)
+def test_text_that_is_neither_refusal_nor_loop_keeps_its_rules(text):
+    assert (grade(text).score, grade(text).failure_mode) == (1.0, None)
 
 
 def test_wrong_text_cut_off_at_the_budget_fails_as_length_and_tells_the_rules_kept():

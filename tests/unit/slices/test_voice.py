@@ -13,6 +13,7 @@ from tailgate_slices.item import Answer, SliceError
 from tailgate_slices.voice import Voice, style
 
 MAKER = Voice()
+LAYOUT = "Hahahahahaha!\n\n| Tea | Rain |\n|----------------|----------------|\n| warm | ____________ |"
 
 
 def draw(stratum, index, seed=1):
@@ -58,7 +59,9 @@ def test_unknown_stratum_is_an_error():
         draw("kind=poem", 0)
 
 
-@pytest.mark.parametrize("text", ["Once upon a time.", "Nope", "I'm sorry, but I can't help with that.", "雨が降る。"])
+@pytest.mark.parametrize(
+    "text", ["Once upon a time.", "Nope", "I'm sorry, but I can't help with that.", "雨が降る。", LAYOUT]
+)
 def test_any_answer_with_a_word_scores(text):
     assert (grade(text).score, grade(text).failure_mode) == (1.0, None)
 
@@ -79,8 +82,14 @@ def test_answer_that_is_none_fails(text, finish_reason, mode):
     assert (found.score, found.failure_mode) == (0.0, mode)
 
 
-def test_answer_without_text_has_no_signals():
-    assert not grade("").signals
+def test_answer_without_text_counts_as_a_length_of_nought():
+    assert grade(" ").signals == {"length_chars": 0.0, "length_words": 0.0, "truncated": 0.0}
+    assert grade("", "length").signals["truncated"] == 1.0
+
+
+def test_every_answer_has_the_lengths_that_a_ratio_needs():
+    for text in ("", "?!", "\x00", "rain, " * 30, "Once upon a time."):
+        assert {"length_chars", "length_words"} <= set(grade(text).signals)
 
 
 def test_loop_is_measured_all_the_same():
