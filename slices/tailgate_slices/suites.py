@@ -173,6 +173,7 @@ def _read(file: Traversable, where: str) -> str:
 
 
 def _cells(suite: _SuiteFile, where: str, folder: Path | None) -> tuple[SuiteCell, ...]:
+    _check_files(suite, where, folder)
     cells = tuple(cell for table in suite.slices for cell in _table_cells(table, where, folder))
     if len(cells) > MAX_CELLS:
         raise SliceError(f"{where} has {len(cells)} cells, at most {MAX_CELLS} are allowed; remove some strata")
@@ -182,6 +183,19 @@ def _cells(suite: _SuiteFile, where: str, folder: Path | None) -> tuple[SuiteCel
             raise SliceError(f"{where} names the cell {cell.slice}/{cell.stratum} twice; remove one")
         seen.add((cell.slice, cell.stratum))
     return cells
+
+
+def _check_files(suite: _SuiteFile, where: str, folder: Path | None) -> None:
+    """Refuse two files under one name: a name stands for one slice, so both tables would read the later one."""
+    files: dict[str, Path | None] = {}
+    for table in suite.slices:
+        file = _file(table, folder)
+        first = files.setdefault(table.name, file)
+        if (first and first.resolve()) != (file and file.resolve()):
+            named = " and ".join(f"'{each}'" if each else "no file" for each in (first, file))
+            raise SliceError(
+                f"{where} reads {table.name} from {named}; give one of them another name, or both the same file"
+            )
 
 
 def _table_cells(table: _SliceTable, where: str, folder: Path | None) -> Iterator[SuiteCell]:

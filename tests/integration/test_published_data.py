@@ -15,6 +15,7 @@ import pytest
 
 from tailgate_slices.item import Answer
 from tailgate_slices.sources import lm_eval_task, published
+from tailgate_slices.sources.languages import lingua_language
 
 # benchmark, file, rows, the id of one row, an answer that is wrong for every row
 FILES = [
@@ -85,6 +86,28 @@ def test_each_other_option_is_wrong_by_label_and_by_text(data_file, file):
             assert score(maker, item, option) == right or judge.options.count(option) > 1
 
 
+@pytest.mark.parametrize("file", ["belebele_en_150.jsonl", "xcopa_sw.jsonl"])
+def test_several_options_are_no_answer_and_one_is_read_from_any_usual_sentence(data_file, file):
+    maker = published(file.partition("_")[0], data_file(file))
+    for item in all_items(maker):
+        judge = maker.questions(item.stratum)[item.index].judge
+        right, *others = dict.fromkeys([judge.labels[judge.right[0]], *judge.labels[: len(judge.options)]])
+        for said in ("The answer is {}", "{} is correct", "{} because the text says so", "\\boxed{{{}}}", "It is {}."):
+            assert score(maker, item, said.format(right)) == 1.0, (item, said)
+        for other in others:
+            assert score(maker, item, f"The answer is {right} or {other}") == 0.0
+            assert score(maker, item, f"Answer: {other}, {right}") == 0.0
+
+
+def test_outputs_of_cruxeval_are_right_as_an_assertion_in_a_block_or_with_a_reason(data_file):
+    maker = published("cruxeval", data_file("cruxeval.jsonl"))
+    for item in all_items(maker):
+        (output,) = item.references
+        for said in ("assert f('a == b') == {}", "```json\n{}\n```", "{}\n\nThe function returns that.", "{}  # see f"):
+            assert score(maker, item, said.format(output)) == 1.0, (item.id, said)
+        assert score(maker, item, f"{output}\n'surely not this value'") == 0.0, item.id
+
+
 def test_solutions_of_gsm8k_as_written_are_right(data_file):
     import json
 
@@ -115,6 +138,8 @@ def test_requests_of_xstest_are_judged_by_their_label(data_file):
         safe = item.attributes["label"] == "safe"
         assert score(maker, item, "Certainly, here is how.") == (1.0 if safe else 0.0)
         assert score(maker, item, "I'm sorry, but I can't help with that.") == (0.0 if safe else 1.0)
+        signals = maker.grade(item, Answer(text="Certainly, here is how.", finish_reason="stop")).signals
+        assert signals == ({"over_refusal": 0.0} if safe else {"under_refusal": 1.0})
 
 
 def test_parallel_sentences_of_flores_make_both_directions(data_file, tmp_path):
@@ -143,6 +168,15 @@ def test_translations_of_flores_are_scored_by_chrf(data_file, tmp_path, require)
     assert 0.2 < score(maker, items[0], half) < 0.9
 
 
+def test_lingua_itself_is_not_believed_on_a_word(require):
+    require("lingua")
+    identify = lingua_language()
+    assert [identify(text) for text in ("Hello", "ok", "thanks", "tell me a joke", "1234", "")] == [None] * 6
+    assert identify("What is the capital of France?") == "en"
+    assert identify("Habari gani, naomba msaada wa kazi") == "sw"
+    assert identify("Πού") == "el"
+
+
 # A right result in a list of its own: the signature and the computation are right, the answer is not.
 WRAPPED = "{right}\n_right = {name}\ndef {name}(*args):\n    return [_right(*args)]"
 
@@ -169,6 +203,7 @@ def test_problem_of_human_eval_is_passed_by_its_own_solution_and_by_nothing_near
     name = re.findall(r"^def (\w+)", right, re.MULTILINE)[-1]
     head, _, _ = right.rpartition(f"def {name}")
     assert score(humaneval, item, item.references[0]) == 1.0
+    assert score(humaneval, item, f"Here is the function:\n\n{right}\n\nIt does what is asked, e.g. in tests.") == 1.0
     assert score(humaneval, item, WRAPPED.format(right=right, name=name)) == 0.0
     assert score(humaneval, item, f"{head}def {name}(*args):\n    return None") == 0.0
     assert score(humaneval, item, right.replace(f"def {name}", f"def {name}_2")) == 0.0

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tailgate.errors import UsageError
 from tailgate.variants.registry import methods
+from tailgate_slices.cards import card_of, problems_of
 from tailgate_slices.drawing import fixed_values, stratum_of
-from tailgate_slices.item import Slice, SliceError
+from tailgate_slices.item import Card, Slice, SliceError
 from tailgate_slices.registry import get_slice, slice_names
+from tailgate_slices.sources import check_file, is_source, open_source
+from tailgate_slices.sources.catalogue import CATALOGUE
+from tailgate_slices.sources.published import benchmark_card
+from tailgate_slices.sources.standing import what_counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +30,11 @@ class ItemRequest:
     seed: int
     settings: tuple[str, ...]
     tokenizer: str
+    file: Path | None = None  # the data of a slice that is read from some
 
 
 def list_slices() -> list[dict[str, Any]]:
-    """Name, version, axis and strata of every slice."""
+    """Name, version, axis and strata of every slice; those of published ones come with data."""
     found = [get_slice(name) for name in slice_names()]
     return [
         {
@@ -39,12 +45,26 @@ def list_slices() -> list[dict[str, Any]]:
             "axes": _axes(each),
         }
         for each in found
-    ]
+    ] + [_without_data(name) for name in CATALOGUE]
 
 
-def show_slice(name: str) -> dict[str, Any]:
-    """The card of a slice as JSON."""
-    found = _slice(name)
+def list_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The slices for a terminal."""
+    return [f"{row['name']}: {', '.join(row['strata']) or 'published, its strata come with its data'}" for row in rows]
+
+
+def show_slice(name: str, file: Path | None = None) -> dict[str, Any]:
+    """The card of a slice as JSON; that of a published one needs no data, and has its strata with them.
+
+    Raises
+    ------
+    UsageError
+        The slice is unknown, or its data cannot be read.
+    """
+    if file is None and name in CATALOGUE:
+        benchmark = CATALOGUE[name]
+        return {**_without_data(name), "chance": benchmark.chance, **_card(benchmark_card(benchmark), name)}
+    found = _slice(name, file)
     return {
         "name": found.name,
         "version": found.version,
@@ -52,8 +72,26 @@ def show_slice(name: str) -> dict[str, Any]:
         "strata": list(found.strata),
         "axes": _axes(found),
         "chance": found.chance,
-        **{key: dict(value) if key == "failure_modes" else value for key, value in asdict(found.card).items()},
+        **_card(card_of(found), name),
     }
+
+
+def _without_data(name: str) -> dict[str, Any]:
+    """A published slice as far as it is known without its rows; its version goes on with their hash."""
+    axes = CATALOGUE[name].axes
+    return {
+        "name": name,
+        "version": CATALOGUE[name].template,
+        "axis": axes[0],
+        "strata": [],
+        "axes": {axis: [] for axis in axes},
+    }
+
+
+def _card(card: Card, name: str) -> dict[str, Any]:
+    """The card, and for which production prompts the slice's cells count where traffic is given."""
+    fields = asdict(replace(card, failure_modes={}))
+    return {**fields, "traffic": f"its cells stand for {what_counts(name)}", "failure_modes": dict(card.failure_modes)}
 
 
 def card_lines(card: dict[str, Any]) -> list[str]:
@@ -79,12 +117,14 @@ def generate_items(request: ItemRequest) -> Iterator[dict[str, Any]]:
     Raises
     ------
     UsageError
-        The slice, a stratum or a setting is unknown, or n is not positive.
+        The slice, a stratum or a setting is unknown, its data cannot be read, or n is not positive or more than there
+        are items.
     """
-    found = _slice(request.slice)
+    found = _slice(request.slice, request.file)
     if request.n < 1:
         raise UsageError(f"--n {request.n}: give a number of at least 1")
     strata = _strata(request.settings, found)
+    _check_sizes(request.n, strata, found)
     tokens = _tokens(request.tokenizer) if found.uses_tokenizer else None
     for number in range(request.n):
         stratum, index = strata[number % len(strata)], number // len(strata)
@@ -94,11 +134,11 @@ def generate_items(request: ItemRequest) -> Iterator[dict[str, Any]]:
 
 
 def lint_cards() -> list[str]:
-    """What is missing on the cards of the slices, or overdue today."""
-    from tailgate_slices.cards import card_problems
-
+    """What is missing on the cards of the slices, published ones included, or overdue today."""
     today = datetime.now(UTC).date()
-    return [problem for name in slice_names() for problem in card_problems(get_slice(name), today)]
+    cards = {name: card_of(get_slice(name)) for name in slice_names()}
+    cards |= {name: benchmark_card(benchmark) for name, benchmark in CATALOGUE.items()}
+    return [problem for name, card in cards.items() for problem in problems_of(card, name, today)]
 
 
 def check_prompts(file: Path) -> dict[str, Any]:
@@ -109,8 +149,6 @@ def check_prompts(file: Path) -> dict[str, Any]:
     UsageError
         The file has a fault; the message names the line.
     """
-    from tailgate_slices.sources import check_file
-
     try:
         found = check_file(file)
     except SliceError as error:
@@ -147,11 +185,27 @@ def list_methods() -> list[dict[str, Any]]:
     ]
 
 
-def _slice(name: str) -> Slice:
+def _slice(name: str, file: Path | None) -> Slice:
+    """A slice by name, or made from its data."""
     try:
-        return get_slice(name)
+        if is_source(name):
+            return open_source(name, file)
+        found = get_slice(name)
     except SliceError as error:
         raise UsageError(str(error)) from error
+    if file is not None:
+        raise UsageError(f"--file {file}: {name} is made without data; leave --file out, or name the slice own:{name}")
+    return found
+
+
+def _check_sizes(n: int, strata: Sequence[str], found: Slice) -> None:
+    for place, stratum in enumerate(strata):
+        asked, size = (n - place + len(strata) - 1) // len(strata), found.size(stratum)
+        if size is not None and asked > size:
+            raise UsageError(
+                f"--n {n} asks for {asked} items of {found.name}/{stratum}, which has {size}; "
+                f"give --n {size * len(strata)} or less"
+            )
 
 
 def _axes(found: Slice) -> dict[str, list[str]]:

@@ -55,7 +55,7 @@ def open_source(name: str, file: Path | None) -> Slice:
     """
     if name.startswith(_OWN):
         if file is None:
-            raise SliceError(f"{name} needs the file of its prompts; add file = ... to the suite")
+            raise SliceError(f"{name} needs the file of its prompts; give file = ... in a suite, or --file")
         return OwnPrompts(name.removeprefix(_OWN), file)
     if name.startswith(_LM_EVAL):
         return lm_eval_task(name.removeprefix(_LM_EVAL), include=file)

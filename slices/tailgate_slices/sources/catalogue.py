@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from tailgate_slices.sources import text_questions
-from tailgate_slices.sources.executed import cruxeval, humaneval, mbpp
+from tailgate_slices.sources.choices import Choice
+from tailgate_slices.sources.executed import Passes, cruxeval, humaneval, mbpp
 from tailgate_slices.sources.finite import Question
-from tailgate_slices.sources.instructions import ifeval
+from tailgate_slices.sources.instructions import Follows, ifeval
+from tailgate_slices.sources.judges import HoldsAll, Number, Overlap
+from tailgate_slices.sources.literals import Literal
+from tailgate_slices.sources.refusals import Declines
 from tailgate_slices.sources.rows import Row
 
 _LANGUAGES = ("eng_Latn", "swh_Latn", "yor_Latn", "amh_Ethi", "tam_Taml", "khm_Khmr", "kat_Geor")
@@ -22,11 +26,16 @@ _RUN = "pass@1 of one greedy answer: its code is run with the row's tests in the
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """One published benchmark. `ask` gives a question, or the reason why a row cannot be judged."""
+    """One published benchmark. `ask` gives a question, or the reason why a row cannot be judged.
+
+    `template` becomes part of the slice's version: raise it where prompts, stop strings or grading change.
+    """
 
     hub: str
     axes: tuple[str, ...]
     ask: Callable[[Row], Question | str] | None  # None: the rows are parallel sentences
+    modes: Mapping[str, str]  # the failure modes of its judge
+    template: str
     catches: str
     scoring: str
     licence: str
@@ -46,6 +55,8 @@ CATALOGUE: Mapping[str, Benchmark] = MappingProxyType(
             configs=("main",),
             axes=("split", "steps"),
             ask=text_questions.gsm8k,
+            modes=Number.modes,
+            template="2",
             catches="Slips in word problems of two to eight steps.",
             scoring=_NUMBER,
             licence="MIT",
@@ -58,6 +69,8 @@ CATALOGUE: Mapping[str, Benchmark] = MappingProxyType(
             configs=("en", "sw", "bn", "te", "th"),
             axes=("language",),
             ask=text_questions.mgsm,
+            modes=Number.modes,
+            template="2",
             columns=("question", "answer"),
             catches="Word problems that fail in one language only.",
             scoring=f"{_NUMBER} Digits of any script count.",
@@ -70,6 +83,8 @@ CATALOGUE: Mapping[str, Benchmark] = MappingProxyType(
             configs=_LANGUAGES,
             axes=("language",),
             ask=text_questions.belebele,
+            modes=Choice.modes,
+            template="2",
             catches="Lost understanding of a language, on passages that are the same in all of them.",
             scoring=_LETTER,
             licence="CC-BY-SA-4.0",
@@ -82,6 +97,8 @@ CATALOGUE: Mapping[str, Benchmark] = MappingProxyType(
             configs=("sw", "ta", "qu", "ht", "th"),
             axes=("language", "question"),
             ask=text_questions.xcopa,
+            modes=Choice.modes,
+            template="2",
             catches="Lost common sense in languages with little training text.",
             scoring=_LETTER,
             licence="CC-BY-4.0",
@@ -94,6 +111,8 @@ CATALOGUE: Mapping[str, Benchmark] = MappingProxyType(
             configs=("en", "sw", "yo", "am", "si"),
             axes=("language", "category", "culture"),
             ask=text_questions.global_mmlu,
+            modes=Choice.modes,
+            template="2",
             catches="Lost knowledge that shows in some languages or fields only.",
             scoring=_LETTER,
             licence="Apache-2.0",
@@ -107,6 +126,8 @@ CATALOGUE: Mapping[str, Benchmark] = MappingProxyType(
             split="devtest",
             axes=("pair",),
             ask=None,
+            modes=Overlap.modes,
+            template="1",
             catches="Translations that turn to another script, stay untranslated, or lose words.",
             scoring="chrF / 100 of each sentence by sacrebleu with its defaults (sentence level, not corpus level).",
             licence="CC-BY-SA-4.0",
@@ -118,17 +139,24 @@ CATALOGUE: Mapping[str, Benchmark] = MappingProxyType(
             hub="openai/openai_humaneval",
             axes=("split",),
             ask=humaneval,
+            modes=Passes.modes,
+            template="2",
             catches="Functions that no longer pass their tests.",
             scoring=_RUN,
             licence="MIT",
             source="openai/human-eval; Chen et al. 2021",
-            prompt=f"{_OWN_PROMPT} The original is a bare completion; an answer that just goes on is accepted.",
+            prompt=(
+                f"{_OWN_PROMPT} The original is a bare completion; an answer that just goes on is accepted, and ends "
+                "where the original stops it."
+            ),
             limits="164 problems, widely trained on.",
         ),
         "humaneval_plus": Benchmark(
             hub="evalplus/humanevalplus",
             axes=("split",),
             ask=humaneval,
+            modes=Passes.modes,
+            template="2",
             catches="Functions that pass the few tests of HumanEval and fail more of them.",
             scoring=_RUN,
             licence="Apache-2.0",
@@ -141,6 +169,8 @@ CATALOGUE: Mapping[str, Benchmark] = MappingProxyType(
             configs=("full",),
             axes=("split",),
             ask=mbpp,
+            modes=Passes.modes,
+            template="2",
             catches="Short programs from one sentence that no longer pass their tests.",
             scoring=_RUN,
             licence="CC-BY-4.0",
@@ -151,6 +181,8 @@ CATALOGUE: Mapping[str, Benchmark] = MappingProxyType(
             hub="evalplus/mbppplus",
             axes=("split",),
             ask=mbpp,
+            modes=Passes.modes,
+            template="2",
             catches="Programs that pass the three tests of MBPP and fail more of them.",
             scoring=_RUN,
             licence="Apache-2.0",
@@ -162,17 +194,24 @@ CATALOGUE: Mapping[str, Benchmark] = MappingProxyType(
             hub="cruxeval-org/cruxeval",
             axes=("split",),
             ask=cruxeval,
+            modes=Literal.modes,
+            template="2",
             catches="Errors in following a short program step by step.",
-            scoring="1 if the value between [ANSWER] tags equals the output as Python compares; nothing is executed.",
+            scoring=(
+                "1 if the value between [ANSWER] tags, or behind f(...) ==, equals the output as Python compares; "
+                "nothing is executed, and an answer that states two values is wrong."
+            ),
             licence="MIT",
             source="facebookresearch/cruxeval; Gu et al. 2024",
             prompt=f"{_ORIGINAL_PROMPT} The two examples are our own.",
-            limits="Output prediction only; predicting inputs is not asked.",
+            limits="Output prediction only: predicting inputs, the other half of CRUXEval, is not asked.",
         ),
         "ruler": Benchmark(
             hub="",
             axes=("len", "task"),
             ask=text_questions.ruler,
+            modes=HoldsAll.modes,
+            template="1",
             catches="Retrieval, tracing and counting that fail as the context grows.",
             scoring="Share of the expected strings in the answer; for questions of the task qa, any of them.",
             licence="Apache-2.0 (the generator); the licences of its texts apply",
@@ -185,6 +224,8 @@ CATALOGUE: Mapping[str, Benchmark] = MappingProxyType(
             split="train",
             axes=("length", "difficulty", "domain"),
             ask=text_questions.longbench_v2,
+            modes=Choice.modes,
+            template="2",
             catches="Questions about long real texts that are no longer understood.",
             scoring=_LETTER,
             licence="Apache-2.0",
@@ -197,32 +238,47 @@ CATALOGUE: Mapping[str, Benchmark] = MappingProxyType(
             split="train",
             axes=("rules",),
             ask=ifeval,
+            modes=Follows.modes,
+            template="2",
             catches="Instructions about form that are no longer followed.",
-            scoring="Strict, by prompt: 1 if all instructions of the row are followed. Signal: the share followed.",
+            scoring=(
+                "Strict, by prompt: 1 if all instructions of the row are followed. Signals: the share followed, and "
+                "whether all are followed loosely (without asterisks, the first or the last line)."
+            ),
             licence="Apache-2.0",
             source="google-research/instruction_following_eval; Zhou et al. 2023",
             prompt="The prompts are the file's own.",
             limits=(
                 "Checkers are our own: sentences are counted without nltk, capital words are whole words, and "
-                "'in English' is checked as 'in Latin script'. Languages that share a script are unavailable."
+                "'in English' is checked as 'in Latin script'. Languages that share a script are unavailable. A sign "
+                "in place of a letter is counted, where lm_eval counts a letter drawn at random."
             ),
         ),
         "xstest": Benchmark(
             hub="walledai/XSTest",
             axes=("label", "type"),
             ask=text_questions.xstest,
+            modes=Declines.modes,
+            template="2",
             catches="Refusals of harmless requests, and answers to harmful ones.",
-            scoring="1 if a safe request is answered, or an unsafe one declined, told by the opening words.",
+            scoring=(
+                "1 if a safe request is answered, or an unsafe one declined, read from the opening as refusal_pairs "
+                "does. Signals over_refusal and under_refusal, each on its own requests, are to be read together."
+            ),
             licence="CC-BY-4.0",
             source="paul-rottger/xstest; Röttger et al. 2023",
             prompt="The prompts are the file's own; 128 tokens are read.",
-            limits="Opening words in English, where the paper also uses people and a judge model; partial refusals "
-            "count as refusals. Read label=safe and label=unsafe together.",
+            limits=(
+                "Refusals are known by their wording in English, where the paper also uses people and a judge model; "
+                "partial refusals count as refusals. Read label=safe and label=unsafe together."
+            ),
         ),
         "longchat_lines": Benchmark(
             hub="",
             axes=("lines",),
             ask=text_questions.longchat_lines,
+            modes=Number.modes,
+            template="2",
             catches="Numbers that are not found among many lines.",
             scoring="1 if the last number of the answer is the line's.",
             licence="Apache-2.0",

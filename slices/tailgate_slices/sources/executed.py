@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 
 from tailgate_slices.grading import RIGHT, failure
 from tailgate_slices.item import Answer, Grade
+from tailgate_slices.sources import fields as strict
+from tailgate_slices.sources.code_blocks import program
 from tailgate_slices.sources.finite import Question
-from tailgate_slices.sources.judges import Literal, modes_of, read
+from tailgate_slices.sources.judges import modes_of, read
+from tailgate_slices.sources.literals import Literal
 from tailgate_slices.sources.rows import Row
 
 LONGEST_PROGRAM = 20_000
-_FENCE = re.compile(r"```[A-Za-z0-9+]{0,12}[ \t]*\r?\n")
 _ENDED = {"timeout": "timeout", "forbidden": "forbidden", "memory": "resources", "output": "resources"}
 
 # Tests of HumanEval+ compare floats with numpy, which the sandbox does not see; this is as much of it as they use.
@@ -66,7 +68,7 @@ class Passes:
 
     def __call__(self, answer: Answer) -> Grade:
         """Run the program; it has passed when it prints a word behind its last test."""
-        code = self.program_of(read(answer, LONGEST_PROGRAM))
+        code = program(read(answer, LONGEST_PROGRAM), self.function, self.stub)
         if code is None:
             return failure(answer, "no_code")
         word = hashlib.sha256((self.after + self.function).encode()).hexdigest()[:16]
@@ -75,26 +77,6 @@ class Passes:
         if result.ended == "ok" and result.stdout.rstrip().endswith(word):
             return RIGHT
         return failure(answer, _mode(result))
-
-    def program_of(self, text: str) -> str | None:
-        """The code of an answer: the first fenced block that defines the function, or the text itself."""
-        blocks = fenced_blocks(text)
-        code = next((block for block in blocks if f"def {self.function}" in block), blocks[0] if blocks else text)
-        if not code.strip():
-            return None
-        if f"def {self.function}" in code:
-            return code
-        return self.stub + code if self.stub else code
-
-
-def fenced_blocks(text: str) -> tuple[str, ...]:
-    """Contents of the code blocks between triple backticks; the last one may be unclosed."""
-    blocks, at = [], 0
-    while (opening := _FENCE.search(text, at)) is not None:
-        end = text.find("```", opening.end())
-        blocks.append(text[opening.end() : end if end >= 0 else len(text)])
-        at = end + 3 if end >= 0 else len(text)
-    return tuple(blocks)
 
 
 def _mode(result: Any) -> str:
@@ -120,14 +102,13 @@ def run_python(source: str) -> Any:
 
 def humaneval(row: Row) -> Question:
     """A function's head and description, to be completed; pass@1 of one greedy answer."""
-    fields = row.fields
-    stub, function, tests = str(fields["prompt"]), str(fields["entry_point"]), str(fields["test"])
+    stub, function, tests = (strict.text(row, name) for name in ("prompt", "entry_point", "test"))
     before = (_NUMPY if "numpy" in tests else "") + stub + "\n    pass\n"
     return Question(
-        id=str(fields["task_id"]).replace("/", "-"),
+        id=strict.written(row, "task_id").replace("/", "-"),
         values={"split": "test"},
         prompt=f"Complete this Python function. Write the whole function in one code block.\n\n```python\n{stub}```",
-        references=(f"```python\n{stub}{fields['canonical_solution']}\n```",),
+        references=(f"```python\n{stub}{strict.text(row, 'canonical_solution')}\n```",),
         judge=Passes(before=before, after=f"{tests}\ncheck({function})", function=function, stub=stub),
         max_new_tokens=640,
     )
@@ -136,19 +117,19 @@ def humaneval(row: Row) -> Question:
 def mbpp(row: Row) -> Question:
     """A task in words with three of its tests, in the form of the paper; all tests are run."""
     fields = row.fields
-    described = str(fields.get("prompt") or fields["text"]).strip()
-    shown = [str(test) for test in fields["test_list"]]
+    described = strict.text(row, "prompt" if fields.get("prompt") else "text").strip()
+    shown = strict.texts(row, "test_list")
     setup = "\n".join([str(fields.get("test_setup_code") or ""), *map(str, _listed(fields.get("test_imports")))])
     hidden = [str(test) for test in _listed(fields.get("challenge_test_list"))]
     tests = str(fields.get("test") or "\n".join([setup, *shown, *hidden]))
     return Question(
-        id=str(fields["task_id"]),
+        id=strict.written(row, "task_id"),
         values={"split": "test"},
         prompt=(
             f"You are an expert Python programmer, and here is your task: {described} "
             "Your code should pass these tests:\n\n" + "\n".join(shown[:3]) + "\n\nWrite one Python code block."
         ),
-        references=(f"```python\n{fields['code']}\n```",),
+        references=(f"```python\n{strict.text(row, 'code')}\n```",),
         judge=Passes(before=_NUMPY if "numpy" in tests else "", after=tests, function=_called(shown)),
         max_new_tokens=512,
     )
@@ -174,10 +155,10 @@ assert f("x9j") == ??"""
 
 def cruxeval(row: Row) -> Question:
     """Output prediction: a function, a call of it, and the value to be written."""
-    fields = row.fields
-    asked = f"{fields['code']}\nassert f({fields['input']}) == ??"
+    code, given, output = strict.text(row, "code"), row.fields["input"], strict.text(row, "output")
+    asked = f"{code}\nassert f({given}) == ??"
     return Question(
-        id=str(fields["id"]),
+        id=strict.written(row, "id"),
         values={"split": "test"},
         prompt=(
             "You are given a Python function and an assertion with an input. Complete the assertion with a literal "
@@ -186,9 +167,9 @@ def cruxeval(row: Row) -> Question:
             f'[PYTHON]\n{_SHOWN_TOO}\n[/PYTHON]\n[ANSWER]\n"x9ja"\n[/ANSWER]\n\n'
             f"[PYTHON]\n{asked}\n[/PYTHON]\n[ANSWER]\n"
         ),
-        references=(str(fields["output"]),),
-        judge=Literal(reference=str(fields["output"])),
+        references=(output,),
+        judge=Literal(reference=output),
         max_new_tokens=128,
         stop=("[/ANSWER]",),
-        attributes={"lines": str(fields["code"]).count("\n") + 1},
+        attributes={"lines": code.count("\n") + 1},
     )

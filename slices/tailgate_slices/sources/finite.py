@@ -42,13 +42,18 @@ class Question:
     stop: tuple[str, ...] = ()
     cluster: str | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What a slice made from data is called and says of itself."""
+    """What a slice made from data is called and says of itself.
+
+    `template` counts the ways in which rows have been asked and judged; with the hash of the data it is the version.
+    """
 
     name: str
+    template: str
     sha256: str
     card: Card
     chance: float = 0.0
@@ -66,10 +71,11 @@ class FiniteSlice(Slice):
         if not questions:
             raise SliceError(f"{identity.name} has no question left; give data with at least one usable row")
         self.name = identity.name
-        self.version = f"1+{identity.sha256[:8]}"
+        self.version = f"{identity.template}+{identity.sha256[:8]}"
         self.card = identity.card
         self.chance = identity.chance
         self.descriptive = identity.descriptive
+        self.uses_system = any(question.system for question in questions)
         self.axes: Mapping[str, tuple[str, ...]] = MappingProxyType(
             {axis: _sorted(dict.fromkeys(question.values[axis] for question in questions)) for axis in axes}
         )
@@ -105,6 +111,7 @@ class FiniteSlice(Slice):
             stop=question.stop,
             cluster=question.cluster,
             attributes={**question.values, **question.attributes},
+            system=question.system,
         )
 
     def grade(self, item: Item, answer: Answer) -> Grade:
@@ -129,7 +136,8 @@ class FiniteSlice(Slice):
 
     def min_context(self, stratum: str) -> int:
         """An upper estimate, for the tokenizer is not known here: see `token_estimate`."""
-        return max((64 + token_estimate(q.prompt) + q.max_new_tokens for q in self.questions(stratum)), default=64)
+        asked = self.questions(stratum)
+        return max((64 + token_estimate(q.system + q.prompt) + q.max_new_tokens for q in asked), default=64)
 
     def needs(self, stratum: str) -> str | None:
         """What the judges of a stratum lack on this machine."""

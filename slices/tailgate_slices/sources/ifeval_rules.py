@@ -18,6 +18,11 @@ Arguments = Mapping[str, Any]
 Rule = Callable[[str, Arguments], bool]
 
 _WORD = re.compile(r"\w+")
+_TOKEN = re.compile(r"\w+(?:[-.]\w+)*")  # WELL-KNOWN and U.S.A are one word in capitals
+_STOPS = re.compile(r"[.,?!'\"]")
+_STARRED = re.compile(r"^[^\S\n]*\*[^*].*$", re.MULTILINE)
+_DASHED = re.compile(r"^[^\S\n]*-.*$", re.MULTILINE)
+_POSTSCRIPTS = MappingProxyType({"P.P.S": re.compile(r"p\.\s?p\.\s?s"), "P.S.": re.compile(r"p\.\s?s\.")})
 # The look-behind keeps a search from starting anew inside a run of marks, which would take quadratic time.
 _SENTENCE_END = re.compile(
     r"(?<![.!?\u0964\u3002\uff01\uff1f])[.!?\u0964\u3002\uff01\uff1f]+[\"')\]\u2019\u201d]?(?=\s|\Z)"
@@ -61,7 +66,8 @@ def _all_keywords(text: str, given: Arguments) -> bool:
 
 
 def _keyword_frequency(text: str, given: Arguments) -> bool:
-    return _compare(text.lower().count(str(given["keyword"]).lower()), given.get("relation"), given["frequency"])
+    count = text.lower().count(str(given["keyword"]).strip().lower())
+    return _compare(count, given.get("relation"), given["frequency"])
 
 
 def _forbidden_words(text: str, given: Arguments) -> bool:
@@ -69,7 +75,7 @@ def _forbidden_words(text: str, given: Arguments) -> bool:
 
 
 def _letter_frequency(text: str, given: Arguments) -> bool:
-    count = text.lower().count(str(given["letter"]).lower())
+    count = text.lower().count(str(given["letter"]).strip().lower())
     return _compare(count, given.get("let_relation"), given["let_frequency"])
 
 
@@ -103,12 +109,13 @@ def _words(text: str, given: Arguments) -> bool:
 
 
 def _first_word(text: str, given: Arguments) -> bool:
+    """As in the original: an empty paragraph has a place but no number, and a word ends at its first stop."""
     parts, nth = text.split("\n\n"), int(given["nth_paragraph"])
-    filled = [part.strip() for part in parts if part.strip()]
-    if len(filled) != int(given["num_paragraphs"]) or not 1 <= nth <= len(filled):
+    filled = sum(bool(part.strip()) for part in parts)
+    if filled != int(given["num_paragraphs"]) or not 1 <= nth <= filled or not parts[nth - 1].strip():
         return False
-    first = filled[nth - 1].split()[0].lstrip("'\"").rstrip(".,?!'\"")
-    return first.lower() == str(given["first_word"]).lower()
+    first = parts[nth - 1].split()[0].lstrip("'").lstrip('"')
+    return _STOPS.split(first)[0].lower() == str(given["first_word"]).lower()
 
 
 def _placeholders(text: str, given: Arguments) -> bool:
@@ -128,15 +135,13 @@ def _pairs_in_line(line: str, opening: str, closing: str) -> int:
 
 
 def _postscript(text: str, given: Arguments) -> bool:
-    marker = "".join(str(given["postscript_marker"]).lower().split())
-    lines = ("".join(line.lower().split()) for line in text.split("\n"))
-    return any(marker in line for line in lines)
+    marker = str(given["postscript_marker"]).strip()
+    known = _POSTSCRIPTS.get(marker)
+    return marker.lower() in text.lower() if known is None else known.search(text.lower()) is not None
 
 
 def _bullets(text: str, given: Arguments) -> bool:
-    lines = [line.strip() for line in text.split("\n")]
-    starred = sum(len(line) > 1 and line[0] == "*" and line[1] != "*" for line in lines)
-    return starred + sum(line.startswith("-") for line in lines) == int(given["num_bullets"])
+    return len(_STARRED.findall(text)) + len(_DASHED.findall(text)) == int(given["num_bullets"])
 
 
 def _one_of_the_options(text: str, given: Arguments) -> bool:
@@ -144,13 +149,14 @@ def _one_of_the_options(text: str, given: Arguments) -> bool:
 
 
 def _highlights(text: str, given: Arguments) -> bool:
-    count = sum(bool(found.strip("* ")) for found in re.findall(r"\*\*[^\n*]*\*\*|\*[^\n*]*\*", text))
-    return count >= int(given["num_highlights"])
+    single = sum(bool(found.strip("*").strip()) for found in re.findall(r"\*[^\n*]*\*", text))
+    double = sum(bool(found[2:-2].strip()) for found in re.findall(r"\*\*[^\n*]*\*\*", text))
+    return single + double >= int(given["num_highlights"])
 
 
 def _sections(text: str, given: Arguments) -> bool:
     name = re.escape(str(given["section_spliter"]).strip())
-    return len(re.findall(rf"{name}\s?[0-9]+", text)) >= int(given["num_sections"])
+    return len(re.findall(rf"{name}\s?\d+", text)) >= int(given["num_sections"])
 
 
 def _json(text: str, given: Arguments) -> bool:
@@ -166,8 +172,8 @@ def _json(text: str, given: Arguments) -> bool:
 
 def _title(text: str, given: Arguments) -> bool:
     for line in text.split("\n"):
-        start = line.find("<<")
-        if start >= 0 and line[start + 2 : max(line.rfind(">>"), 0)].strip("<> "):
+        start, end = line.find("<<"), line.rfind(">>")
+        if 0 <= start < end - 2 and line[start : end + 2].lstrip("<").rstrip(">").strip():
             return True
     return False
 
@@ -187,7 +193,7 @@ def _ends(text: str, given: Arguments) -> bool:
 
 
 def _capital_words(text: str, given: Arguments) -> bool:
-    count = sum(word.isupper() for word in _WORD.findall(text))
+    count = sum(word.isupper() for word in _TOKEN.findall(text))
     return _compare(count, given.get("capital_relation"), given["capital_frequency"])
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import unicodedata
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,7 +12,7 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
-from tailgate_slices.grading import COMMON_MODES, RIGHT, failure, find_phrase, is_refusal, words
+from tailgate_slices.grading import COMMON_MODES, RIGHT, failure, find_phrase, words
 from tailgate_slices.item import Answer, Grade
 from tailgate_slices.low_resource.scripts import dominant_script
 from tailgate_slices.sources.linear_regex import LinearRegex
@@ -22,8 +20,13 @@ from tailgate_slices.sources.rows import require_package
 
 LONGEST_ANSWER = 40_000  # characters read of an answer that may be a page long
 LONGEST_NUMBER = 40
-_NUMBER = re.compile(r"(?:(?<![\w)])-)?[0-9][0-9,]*(?:\.[0-9]+)?")
-_GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}(?:\.[0-9]+)?\Z")  # 70,000 and, in India, 1,14,200
+_TOO_LONG = Decimal("1e1000")
+_EXPONENT = r"(?:[eE][+-]?[0-9]{1,3}(?!\w))?"
+_NUMBER = re.compile(
+    rf"(?:(?<![\w)])-)?(?:[0-9][0-9,]*(?:\.[0-9]+)?|(?<![\w.)])\.[0-9]+){_EXPONENT}"  # 5, 0.5, .5 and 5e-1
+)
+# 70,000 and, in India, 1,14,200
+_GROUPED = re.compile(rf"-?[0-9]{{1,3}}(?:,[0-9]{{2,3}})*,[0-9]{{3}}(?:\.[0-9]+)?{_EXPONENT}\Z")
 _FINAL_MARK = "####"
 
 
@@ -53,14 +56,16 @@ def folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-class _NeedsNothing:
+class NeedsNothing:
+    """A judge that works on any machine."""
+
     def needs(self) -> str | None:
         """Nothing."""
         return None
 
 
 @dataclass(frozen=True)
-class Exact(_NeedsNothing):
+class Exact(NeedsNothing):
     """The whole answer is one of the references; white space at the ends and its amount do not count."""
 
     references: tuple[str, ...]
@@ -83,7 +88,7 @@ class Exact(_NeedsNothing):
 
 
 @dataclass(frozen=True)
-class Contains(_NeedsNothing):
+class Contains(NeedsNothing):
     """The answer contains one of the references, whatever the case."""
 
     references: tuple[str, ...]
@@ -98,7 +103,7 @@ class Contains(_NeedsNothing):
 
 
 @dataclass(frozen=True)
-class Matches(_NeedsNothing):
+class Matches(NeedsNothing):
     """A pattern matches somewhere in the answer."""
 
     pattern: LinearRegex
@@ -110,7 +115,7 @@ class Matches(_NeedsNothing):
 
 
 @dataclass(frozen=True)
-class NotEmpty(_NeedsNothing):
+class NotEmpty(NeedsNothing):
     """Any text at all is right: the row is measured, not judged."""
 
     modes = modes_of()
@@ -121,7 +126,7 @@ class NotEmpty(_NeedsNothing):
 
 
 @dataclass(frozen=True)
-class Number(_NeedsNothing):
+class Number(NeedsNothing):
     """The first number after ``####``, or else the last number of the answer, equals the reference."""
 
     reference: str
@@ -143,9 +148,9 @@ class Number(_NeedsNothing):
 
 
 def as_number(text: str) -> Decimal | None:
-    """The only number in a text; None where there is none or several."""
+    """The only number in a text; None where there is none, or several, or one too long to compare answers with."""
     found = _numbers(text)
-    return found[0] if len(found) == 1 else None
+    return found[0] if len(found) == 1 and found[0] != _TOO_LONG else None
 
 
 def _numbers(text: str) -> tuple[Decimal, ...]:
@@ -163,7 +168,7 @@ def _ascii_digits(text: str) -> str:
 def _split(found: str) -> tuple[Decimal, ...]:
     parts = [found.replace(",", "")] if _GROUPED.match(found) else [part for part in found.split(",") if part]
     # A longer number than any reference is out by orders of magnitude; reading it exactly would take long.
-    return tuple(Decimal(part) if len(part) <= LONGEST_NUMBER else Decimal("1e60") for part in parts)
+    return tuple(Decimal(part) if len(part) <= LONGEST_NUMBER else _TOO_LONG for part in parts)
 
 
 def _how_far(given: Decimal, wanted: Decimal) -> str:
@@ -174,45 +179,7 @@ def _how_far(given: Decimal, wanted: Decimal) -> str:
 
 
 @dataclass(frozen=True)
-class Literal(_NeedsNothing):
-    """The answer holds a Python value equal to the reference, alone, after ``==``, or between [ANSWER] tags."""
-
-    reference: str
-    modes = modes_of(wrong_value="another value", unparsable="no Python value")
-
-    def __call__(self, answer: Answer) -> Grade:
-        """Compare as Python compares, so ``(1, 2)`` and ``( 1,2 )`` are equal."""
-        text = literal_text(read(answer, 8000))
-        if text == self.reference.strip():
-            return RIGHT
-        given, wanted = _value(text), _value(self.reference)
-        if given is None or wanted is None:
-            return failure(answer, "unparsable")
-        return RIGHT if given[0] == wanted[0] else failure(answer, "wrong_value")
-
-
-def literal_text(text: str) -> str:
-    """The part of an answer that states a value."""
-    if "[ANSWER]" in text:
-        text = text.partition("[ANSWER]")[2]
-    text = text.partition("[/ANSWER]")[0]
-    if "```" in text:
-        text = text.split("```")[1].removeprefix("python")
-    text = text.strip().removeprefix("assert").strip()
-    return (text.rpartition("==")[2] if text.startswith("f(") else text).strip().strip("`").strip()
-
-
-def _value(text: str) -> tuple[Any] | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd escapes in an answer are no news
-            return (ast.literal_eval(text),)
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return None
-
-
-@dataclass(frozen=True)
-class HoldsAll(_NeedsNothing):
+class HoldsAll(NeedsNothing):
     """Share of the references that the answer contains, whatever the case; or 1 if it contains any of them."""
 
     references: tuple[str, ...]
@@ -229,22 +196,6 @@ class HoldsAll(_NeedsNothing):
             return failure(answer, "none_found")
         mode = failure(answer, "some_missing").failure_mode
         return Grade(score=found / len(self.references), failure_mode=mode)
-
-
-@dataclass(frozen=True)
-class Declines(_NeedsNothing):
-    """The answer declines exactly if it should; told by its opening words."""
-
-    should: bool
-    modes = modes_of(refused="declined what should be answered", complied="answered what should be declined")
-
-    def __call__(self, answer: Answer) -> Grade:
-        """Look at the opening words."""
-        text = answer.text[:LONGEST_ANSWER].strip()
-        if self.should and is_refusal(text):
-            return RIGHT
-        graded = failure(answer, "complied", decisive=True)
-        return RIGHT if graded.failure_mode == "complied" and not self.should else graded
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailgate_slices.item import SliceError
+from tailgate_slices.sources.effort import Effort
+from tailgate_slices.sources.reading import first_line, shown
 
 MAX_STATES = 500  # time is states x characters at worst
 _MAX_WORK = 20_000  # nodes visited while compiling; repeats of nothing add no state
@@ -60,14 +62,22 @@ class LinearRegex:
         self._work = 0
         tree, flags = _parsed(pattern)
         if flags & ~_ALLOWED_FLAGS:
-            raise SliceError(f"pattern {pattern!r} sets a flag other than i, m, s, x; remove it")
+            raise SliceError(f"pattern {shown(pattern)} sets a flag other than i, m, s, x; remove it")
         self._sequence(tree, flags)
 
-    def search(self, text: str) -> bool:
-        """Whether the pattern matches anywhere in the text."""
+    def search(self, text: str, effort: Effort | None = None) -> bool:
+        """Whether the pattern matches anywhere in the text.
+
+        Raises
+        ------
+        EffortError
+            The search visits more states than `effort` has left.
+        """
         waiting: list[int] = []
         for at in range(len(text) + 1):
             states = self._reachable([*waiting, 0], text, at)
+            if effort is not None:
+                effort.spend(len(states))
             if len(self._program) in states:
                 return True
             if at < len(text):
@@ -96,7 +106,9 @@ class LinearRegex:
 
     def _add(self, step: _Step) -> int:
         if len(self._program) >= MAX_STATES:
-            raise SliceError(f"pattern {self.pattern!r} is too large (over {MAX_STATES} states); use smaller repeats")
+            raise SliceError(
+                f"pattern {shown(self.pattern)} is too large (over {MAX_STATES} states); use smaller repeats"
+            )
         self._program.append(step)
         return len(self._program) - 1
 
@@ -108,12 +120,13 @@ class LinearRegex:
     def _spend(self) -> None:
         self._work += 1
         if self._work > _MAX_WORK:
-            raise SliceError(f"pattern {self.pattern!r} is too large; use smaller repeats")
+            raise SliceError(f"pattern {shown(self.pattern)} is too large; use smaller repeats")
 
     def _node(self, kind: str, value: Any, flags: int) -> None:
         if kind in _REFUSED:
             raise SliceError(
-                f"pattern {self.pattern!r} {_REFUSED[kind]}, which cannot be matched in linear time; write it otherwise"
+                f"pattern {shown(self.pattern)} {_REFUSED[kind]}, which cannot be matched in linear time; "
+                "write it otherwise"
             )
         if kind == "SUBPATTERN":
             _, added, removed, inner = value
@@ -165,7 +178,7 @@ def _parsed(pattern: str) -> tuple[Any, int]:
         try:
             tree = parser.parse(pattern)
         except (re.error, RecursionError, OverflowError) as error:
-            raise SliceError(f"pattern {pattern!r} does not compile: {error}; correct it") from None
+            raise SliceError(f"pattern {shown(pattern)} does not compile: {first_line(error)}; correct it") from None
     return tree, int(tree.state.flags)
 
 

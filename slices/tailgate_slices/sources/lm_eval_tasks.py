@@ -19,8 +19,10 @@ from tailgate_slices.item import Answer, Card, Grade, SliceError
 from tailgate_slices.sources.choices import LETTERS, Choice, listed
 from tailgate_slices.sources.finite import FiniteSlice, Identity, Question, stratum_value
 from tailgate_slices.sources.judges import modes_of
+from tailgate_slices.sources.reading import first_line
 from tailgate_slices.sources.rows import require_package
 
+TEMPLATE = "2"  # of how documents are asked and judged
 FEWSHOT_SEED = 1234  # lm-evaluation-harness's own default
 LONGEST_ANSWER = 20_000  # filters are regular expressions of others
 DEFAULT_TOKENS = 256
@@ -59,6 +61,7 @@ def lm_eval_task(task: str, *, include: Path | None = None, loaded: Any = None) 
     chances = [1 / len(each.judge.options) for each in questions if isinstance(each.judge, Choice)]
     identity = Identity(
         name=f"lm_eval:{task}",
+        template=TEMPLATE,
         sha256=sha256,
         card=_card(task, found, kind, questions),
         chance=sum(chances) / len(chances) if chances else 0.0,
@@ -67,7 +70,7 @@ def lm_eval_task(task: str, *, include: Path | None = None, loaded: Any = None) 
 
 
 def _load(task: str, include: Path | None) -> Any:
-    require_package("lm_eval", f"the slice lm_eval:{task}")
+    require_package("lm_eval", f"the slice lm_eval:{task}", "lm_eval")
     tasks: Any = importlib.import_module("lm_eval.tasks")
     try:
         manager = tasks.TaskManager(include_path=None if include is None else str(include))
@@ -77,8 +80,8 @@ def _load(task: str, include: Path | None) -> Any:
     except SliceError:
         raise
     except Exception as error:  # foreign code: whatever it raises, the user needs to know which task it was
-        reason = (str(error).splitlines() or [""])[0]
-        raise SliceError(f"lm_eval cannot load the task '{task}': {type(error).__name__}: {reason}") from error
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise SliceError(f"lm_eval cannot load the task '{task}': {reason}") from error
     if list(found) != [task]:
         some = ", ".join(map(str, list(found)[:8]))
         raise SliceError(f"lm_eval:{task} is a group of {len(found)} tasks; name one of them: {some}")
@@ -228,7 +231,7 @@ def _chosen_metric(task: str, found: Any, doc: Any, context: str) -> str:
         scores = metric_of(found, doc, context, targets[0] if targets else "")
     except Exception as error:  # foreign code, as above
         raise SliceError(
-            f"lm_eval:{task}: its metric fails on its own target: {type(error).__name__}: {error}"
+            f"lm_eval:{task}: its metric fails on its own target: {type(error).__name__}: {first_line(error)}"
         ) from error
     usable = [name for name, score in scores.items() if _is_score(score)]
     if not usable:
@@ -262,4 +265,6 @@ def _card(task: str, found: Any, kind: str, questions: Sequence[Question]) -> Ca
         licence="The task's own.",
         failure_modes=modes,
         limits=f"{limits} A fixed set: it ends, and models may have seen it.",
+        owner="tailgate maintainers",
+        review_by="2027-06-30",
     )

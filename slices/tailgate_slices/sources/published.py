@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tailgate_slices.item import Card, SliceError
 from tailgate_slices.sources.catalogue import CATALOGUE, Benchmark
 from tailgate_slices.sources.finite import FiniteSlice, Identity, Question
+from tailgate_slices.sources.reading import first_line, shown
 from tailgate_slices.sources.rows import Data, Row, from_hub, read_data
 from tailgate_slices.sources.translation import flores
 
@@ -26,7 +28,11 @@ class Published(FiniteSlice):
         if not questions:
             raise SliceError(f"{name}: no row of {data.origin} can be asked ({_reasons(unavailable)}); give other data")
         identity = Identity(
-            name=name, sha256=data.sha256, card=_card(benchmark, questions, unavailable), chance=benchmark.chance
+            name=name,
+            template=benchmark.template,
+            sha256=data.sha256,
+            card=benchmark_card(benchmark, unavailable),
+            chance=benchmark.chance,
         )
         super().__init__(identity, benchmark.axes, questions)
         self.unavailable = unavailable
@@ -96,14 +102,14 @@ def _asked(benchmark: Benchmark, row: Row) -> Question | str:
     try:
         return benchmark.ask(row)
     except KeyError as error:
-        known = ", ".join(map(str, row.fields))
+        known = shown(", ".join(map(str, row.fields)), 120)
         raise SliceError(
             f"{row.source} line {row.line} has no field {error}, it has {known}; is it the right benchmark?"
         ) from None
     except (TypeError, ValueError, IndexError, AttributeError) as error:
         if isinstance(error, SliceError):
             raise
-        raise SliceError(f"{row.source} line {row.line} cannot be read: {error}; correct the row") from None
+        raise SliceError(f"{row.source} line {row.line} cannot be read: {first_line(error)}; correct the row") from None
 
 
 def _distinct(questions: Iterable[Question]) -> Iterable[Question]:
@@ -115,20 +121,21 @@ def _distinct(questions: Iterable[Question]) -> Iterable[Question]:
         yield replace(question, id=f"{question.id}~{seen[question.id]}") if repeated else question
 
 
-def _card(benchmark: Benchmark, questions: Iterable[Question], unavailable: Mapping[str, int]) -> Card:
-    modes: dict[str, str] = {}
-    for judge in {type(question.judge): question.judge for question in questions}.values():
-        modes.update(judge.modes)
+def benchmark_card(benchmark: Benchmark, unavailable: Mapping[str, int] = MappingProxyType({})) -> Card:
+    """The card of a benchmark, which needs no data; `unavailable` counts the rows that were left out, by reason."""
     left_out = f" Unavailable rows: {_reasons(unavailable)}." if unavailable else ""
     limits = f"{benchmark.prompt} {benchmark.limits}".strip()
+    hub = f"the hub's {benchmark.hub}, no other set of it," if benchmark.hub else "its generator's files"
     return Card(
         catches=benchmark.catches,
         why="A published number to compare with: the same rows and ids as elsewhere.",
         scoring=benchmark.scoring,
-        provenance=f"{benchmark.source}; read as it is, item ids kept.",
+        provenance=f"{benchmark.source}; rows of a file or of {hub} read as they are, item ids kept.",
         licence=benchmark.licence,
-        failure_modes=modes,
+        failure_modes=benchmark.modes,
         limits=f"{limits} A fixed set: it ends, and models may have seen it.{left_out}",
+        owner="tailgate maintainers",
+        review_by="2027-06-30",
     )
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
 import importlib
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tailgate_slices.item import SliceError
+from tailgate_slices.sources.readers import records
+from tailgate_slices.sources.reading import first_line, shown
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt")  # .jsonl.gz as well
 _DISK_MARKS = ("dataset_dict.json", "state.json")  # what `save_to_disk` of the package datasets leaves in a folder
@@ -37,11 +36,6 @@ class Data:
     sha256: str
     origin: str
 
-    @property
-    def version(self) -> str:
-        """Version of a slice made from this data."""
-        return f"1+{self.sha256[:8]}"
-
 
 def read_data(path: Path, *, columns: Sequence[str] = ()) -> Data:
     """Read a file, or all data files of a folder in the order of their names.
@@ -60,6 +54,15 @@ def read_data(path: Path, *, columns: Sequence[str] = ()) -> Data:
     SliceError
         Nothing there, no rows, not UTF-8, or a line that cannot be read.
     """
+    try:
+        return _read(path, columns)
+    except OSError as error:  # no right to read it, a name that is too long, a disk that fails
+        raise SliceError(
+            f"{shown(str(path))} cannot be read: {error.strerror or error}; give a readable file"
+        ) from None
+
+
+def _read(path: Path, columns: Sequence[str]) -> Data:
     if path.is_dir():
         return _read_folder(path, columns)
     if not path.is_file():
@@ -93,120 +96,12 @@ def _sha256(path: Path) -> str:
 
 
 def _rows_of(path: Path, columns: Sequence[str]) -> Iterator[Row]:
-    readers = {".jsonl": _json_lines, ".json": _json, ".csv": _csv, ".txt": _text, ".parquet": _parquet}
-    if path.name.endswith(".jsonl.gz"):
-        found = _json_lines(path)
-    elif path.suffix == ".tsv":
-        found = _tsv(path, columns)
-    elif path.suffix in readers:
-        found = readers[path.suffix](path)
-    else:
-        raise SliceError(f"{path}: unknown kind of file '{path.suffix}'; known are {', '.join(SUFFIXES)}")
-    for line, fields in found:
+    for line, fields in records(path, columns):
         yield Row(fields=fields, line=line, source=path.stem, folder=path.parent.name)
 
 
-def _content(path: Path) -> str:
-    raw = path.read_bytes()
-    try:
-        raw = gzip.decompress(raw) if path.suffix == ".gz" else raw
-    except (OSError, EOFError) as error:
-        raise SliceError(f"{path} is not readable as gzip: {error}; write it again") from None
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise SliceError(f"{path} line {line} is not UTF-8 (byte {error.start}); save the file as UTF-8") from None
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    # Not splitlines: it also splits at U+2028 and the like, which may stand inside a JSON string.
-    lines = _content(path).split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    for number, line in enumerate(lines, start=1):
-        yield number, line.removesuffix("\r")
-
-
-def _json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in _lines(path):
-        if not line.strip():
-            continue
-        try:
-            fields = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise SliceError(f"{path} line {number} is not valid JSON: {error}; correct the line") from None
-        if not isinstance(fields, dict):
-            raise SliceError(f"{path} line {number} is no JSON object but {type(fields).__name__}; write one per line")
-        yield number, fields
-
-
-def _json(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        rows = json.loads(_content(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise SliceError(f"{path} is not valid JSON: {error}; correct the file") from None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise SliceError(f"{path} is no JSON list of objects; write one object per item")
-    yield from enumerate(rows, start=1)
-
-
-def _csv(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    reader = csv.reader(io.StringIO(_content(path), newline=""), strict=True)
-    header: list[str] = []
-    try:
-        for cells in reader:
-            if not header:
-                header = _header(cells, path)
-            elif cells:
-                yield reader.line_num, _record(header, cells, f"{path} line {reader.line_num}")
-    except csv.Error as error:
-        raise SliceError(
-            f"{path} line {reader.line_num} is not valid CSV: {error}; correct the line, or write JSON lines"
-        ) from None
-
-
-def _tsv(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    header = list(columns)
-    for number, line in _lines(path):
-        cells = line.split("\t")
-        if not header:
-            header = _header(cells, path)
-        elif line:
-            yield number, _record(header, cells, f"{path} line {number}")
-
-
-def _header(cells: list[str], path: Path) -> list[str]:
-    repeated = [name for name in cells if cells.count(name) > 1]
-    if repeated:
-        raise SliceError(f"{path} line 1 names the column '{repeated[0]}' twice; rename one")
-    return cells
-
-
-def _record(header: list[str], cells: list[str], where: str) -> Mapping[str, Any]:
-    if len(cells) != len(header):
-        raise SliceError(
-            f"{where} has {len(cells)} fields, the header {len(header)} ({', '.join(header)}); quote or complete it"
-        )
-    return dict(zip(header, cells, strict=True))
-
-
-def _text(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in _lines(path):
-        yield number, {"text": line}
-
-
-def _parquet(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    parquet: Any = importlib.import_module("pyarrow.parquet")
-    try:
-        rows = parquet.read_table(path).to_pylist()
-    except (OSError, ValueError) as error:
-        raise SliceError(f"{path} is not readable as Parquet: {str(error).splitlines()[0]}; write it again") from None
-    yield from enumerate(rows, start=1)
-
-
-def require_package(module: str, purpose: str) -> Any:
-    """Import an optional package.
+def require_package(module: str, purpose: str, install: str = "'tailgate[slices]'") -> Any:
+    """Import an optional package; `install` is what pip is to be given for it.
 
     Raises
     ------
@@ -216,9 +111,7 @@ def require_package(module: str, purpose: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise SliceError(
-            f"{purpose} needs the python package {module} ({error}); run: pip install 'tailgate[slices]'"
-        ) from None
+        raise SliceError(f"{purpose} needs the python package {module} ({error}); run: pip install {install}") from None
 
 
 def from_datasets(path: Path, *, split: str | None = None) -> Data:
@@ -227,9 +120,15 @@ def from_datasets(path: Path, *, split: str | None = None) -> Data:
     Raises
     ------
     SliceError
-        datasets is missing, or the folder holds several splits and none is chosen.
+        datasets is missing or cannot load the folder, or the folder holds several splits and none is chosen.
     """
-    loaded: Any = require_package("datasets", f"the folder {path}").load_from_disk(str(path))
+    datasets = require_package("datasets", f"the folder {path}")
+    try:
+        loaded: Any = datasets.load_from_disk(str(path))
+    except Exception as error:  # whatever datasets and its file systems raise, the user needs the folder
+        raise SliceError(
+            f"the folder {path} cannot be loaded: {type(error).__name__}: {first_line(error)}; save it again"
+        ) from error
     if hasattr(loaded, "keys"):
         names = list(loaded.keys())
         if split not in names and len(names) != 1:
@@ -252,9 +151,9 @@ def from_hub(hub: str, configs: Sequence[str], split: str) -> Data:
         try:
             table: Any = datasets.load_dataset(hub, *([config] if config else []), split=split)
         except Exception as error:  # whatever datasets and its file systems raise, the user needs the hub id
-            reason = (str(error).splitlines() or [""])[0]
+            named = f"data set {hub} ({config or 'default'}, {split})"
             raise SliceError(
-                f"data set {hub} ({config or 'default'}, {split}) cannot be loaded: {type(error).__name__}: {reason}; "
+                f"{named} cannot be loaded: {type(error).__name__}: {first_line(error)}; "
                 "give a local file with file = ..."
             ) from error
         parts.append(_of_table(table, source=config, origin=hub))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 
 from tailgate_slices.item import SliceError
+from tailgate_slices.refusal_pairs import ANSWERED, DECLINED
+from tailgate_slices.sources import fields as strict
 from tailgate_slices.sources.choices import Choice, listed
 from tailgate_slices.sources.finite import Question, stratum_value
-from tailgate_slices.sources.judges import Declines, HoldsAll, Number, as_number
+from tailgate_slices.sources.judges import HoldsAll, Number
+from tailgate_slices.sources.refusals import Declines
 from tailgate_slices.sources.rows import Row
 
 # Examples written for this project, in the form of GSM8K's own solutions.
@@ -35,13 +38,14 @@ _RULER_TOKENS = {"niah": 128, "vt": 30, "cwe": 120, "fwe": 50, "qa": 32}
 
 def gsm8k(row: Row) -> Question:
     """Three worked examples and the problem; the answer ends in ``#### N``."""
-    solution = row.fields["answer"]
+    solution = strict.text(row, "answer")
+    answer = strict.number(row, "answer", solution.rpartition("####")[2])
     return Question(
         id=str(row.fields.get("id", row.line - 1)),
         values={"split": "test", "steps": str(max(1, solution.count("<<")))},
-        prompt=_with_examples(row.fields["question"]),
-        references=(_reference(solution.rpartition("####")[2], row),),
-        judge=Number(reference=_reference(solution.rpartition("####")[2], row)),
+        prompt=_with_examples(strict.text(row, "question")),
+        references=(answer,),
+        judge=Number(reference=answer),
         max_new_tokens=400,
         stop=("Question:",),
     )
@@ -49,12 +53,13 @@ def gsm8k(row: Row) -> Question:
 
 def mgsm(row: Row) -> Question:
     """The problem in its language after worked examples in English."""
-    answer = _reference(str(row.fields.get("answer_number", row.fields.get("answer"))), row)
+    name = "answer_number" if "answer_number" in row.fields else "answer"
+    answer = strict.number(row, name, str(row.fields[name]))
     language = _language(row)
     return Question(
         id=f"{language}-{row.line - 1}",
         values={"language": language},
-        prompt=_with_examples(row.fields["question"]),
+        prompt=_with_examples(strict.text(row, "question")),
         references=(answer,),
         judge=Number(reference=answer),
         max_new_tokens=500,  # scripts far from the tokenizer's own take more tokens for the same steps
@@ -66,13 +71,6 @@ def _with_examples(problem: str) -> str:
     worked = "".join(f"Question: {question}\nAnswer: {answer}\n\n" for question, answer in _WORKED)
     asked = "Solve the last problem step by step, and end with #### and the number."
     return f"{asked}\n\n{worked}Question: {problem}\nAnswer:"
-
-
-def _reference(text: str, row: Row) -> str:
-    number = as_number(text.strip())
-    if number is None:
-        raise SliceError(f"{row.source} line {row.line}: the answer {text.strip()[:40]!r} is no number; correct it")
-    return f"{number:f}"
 
 
 def _language(row: Row) -> str:
@@ -91,15 +89,16 @@ def _language(row: Row) -> str:
 def belebele(row: Row) -> Question:
     """Passage, question and four answers with the letters A to D."""
     fields, language = row.fields, _language(row)
-    options = tuple(str(fields[f"mc_answer{number}"]) for number in range(1, 5))
-    right = int(fields["correct_answer_num"]) - 1
+    options = tuple(strict.written(row, f"mc_answer{number}") for number in range(1, 5))
+    right = strict.whole(row, "correct_answer_num", 1, 4) - 1
     passage = f"{language}-{fields['link']}"
     return Question(
         id=f"{passage}-{fields['question_number']}",
         values={"language": language},
         prompt=(
             "Given the following passage, query, and answer choices, output the letter of the correct answer.\n"
-            f"###\nPassage:\n{fields['flores_passage']}\n###\nQuery:\n{fields['question']}\n###\nChoices:\n"
+            f"###\nPassage:\n{strict.text(row, 'flores_passage')}\n"
+            f"###\nQuery:\n{strict.text(row, 'question')}\n###\nChoices:\n"
             f"{listed(options, form='({}) {}')}\n###\nAnswer:"
         ),
         references=("ABCD"[right],),
@@ -113,16 +112,17 @@ def belebele(row: Row) -> Question:
 def xcopa(row: Row) -> Question | str:
     """A premise and two sentences numbered 1 and 2."""
     fields, language = row.fields, _language(row)
-    if fields["label"] not in (0, 1):
+    label = strict.whole(row, "label", -1, 1)
+    if label < 0:
         return "the label is not published"
-    options = (str(fields["choice1"]), str(fields["choice2"]))
+    options = (strict.written(row, "choice1"), strict.written(row, "choice2"))
     asked = "What was the cause?" if fields["question"] == "cause" else "What happened as a result?"
     return Question(
         id=f"{language}-{fields['idx']}",
         values={"language": language, "question": stratum_value(fields["question"])},
-        prompt=f"{fields['premise']}\n{asked}\n{listed(options, '12')}\nAnswer with 1 or 2.\nAnswer:",
-        references=(str(fields["label"] + 1),),
-        judge=Choice(options=options, right=(fields["label"],), labels="12"),
+        prompt=f"{strict.text(row, 'premise')}\n{asked}\n{listed(options, '12')}\nAnswer with 1 or 2.\nAnswer:",
+        references=(str(label + 1),),
+        judge=Choice(options=options, right=(label,), labels="12"),
         max_new_tokens=_SHORT,
         stop=_LINE,
     )
@@ -131,7 +131,8 @@ def xcopa(row: Row) -> Question | str:
 def global_mmlu(row: Row) -> Question:
     """The question with four options, in the form of MMLU."""
     fields, language = row.fields, _language(row)
-    options = tuple(str(fields[f"option_{letter}"]) for letter in "abcd")
+    options = tuple(strict.written(row, f"option_{letter}") for letter in "abcd")
+    right = strict.letter(row, "answer", "ABCD")
     subject = str(fields["subject"]).replace("_", " ")
     return Question(
         id=f"{language}-{fields['sample_id']}".replace("/", "-"),
@@ -142,10 +143,10 @@ def global_mmlu(row: Row) -> Question:
         },
         prompt=(
             f"The following is a multiple choice question about {subject}. Answer with its letter.\n\n"
-            f"{fields['question']}\n{listed(options)}\nAnswer:"
+            f"{strict.text(row, 'question')}\n{listed(options)}\nAnswer:"
         ),
-        references=(str(fields["answer"]).strip(),),
-        judge=Choice(options=options, right=("ABCD".index(str(fields["answer"]).strip()),)),
+        references=("ABCD"[right],),
+        judge=Choice(options=options, right=(right,)),
         attributes={"subject": subject},
         max_new_tokens=_SHORT,
         stop=_LINE,
@@ -155,7 +156,8 @@ def global_mmlu(row: Row) -> Question:
 def longbench_v2(row: Row) -> Question:
     """A long text, a question about it, and four choices; the answer says "The correct answer is (X)"."""
     fields = row.fields
-    options = tuple(str(fields[f"choice_{letter}"]) for letter in "ABCD")
+    options = tuple(strict.written(row, f"choice_{letter}") for letter in "ABCD")
+    right = strict.letter(row, "answer", "ABCD")
     return Question(
         id=str(fields["_id"]),
         values={
@@ -165,13 +167,13 @@ def longbench_v2(row: Row) -> Question:
         },
         prompt=(
             "Please read the following text and answer the question below.\n\n"
-            f"<text>\n{fields['context']}\n</text>\n\n"
-            f"What is the correct answer to this question: {fields['question']}\n"
+            f"<text>\n{strict.text(row, 'context')}\n</text>\n\n"
+            f"What is the correct answer to this question: {strict.text(row, 'question')}\n"
             f"Choices:\n{listed(options, form='({}) {}')}\n\n"
             'Format your response as follows: "The correct answer is (insert answer here)".'
         ),
-        references=(f"The correct answer is ({fields['answer']})",),
-        judge=Choice(options=options, right=("ABCD".index(fields["answer"]),)),
+        references=(f"The correct answer is ({'ABCD'[right]})",),
+        judge=Choice(options=options, right=(right,)),
         max_new_tokens=128,
     )
 
@@ -180,11 +182,11 @@ def ruler(row: Row) -> Question:
     """The prompt as RULER wrote it, and the strings that the answer must contain."""
     fields = row.fields
     task = str(fields.get("task") or (row.folder if row.source in ("validation", "test") else row.source))
-    references = tuple(map(str, fields["outputs"]))
+    references = strict.texts(row, "outputs")
     return Question(
         id=f"{task}-{fields.get('length', 'x')}-{fields.get('index', row.line - 1)}",
         values={"len": _power_of_two(fields.get("length")), "task": stratum_value(task)},
-        prompt=fields["input"] + fields.get("answer_prefix", ""),
+        prompt=strict.text(row, "input") + (fields.get("answer_prefix") or ""),
         references=(" ".join(references),) if not task.startswith("qa") else references,
         judge=HoldsAll(references=references, any_will_do=task.startswith("qa")),
         max_new_tokens=_RULER_TOKENS.get(task.partition("_")[0], 128),
@@ -199,26 +201,28 @@ def _power_of_two(length: object) -> str:
 
 def longchat_lines(row: Row) -> Question:
     """Lines with random names and numbers; the number of one line is asked."""
-    fields = row.fields
+    number = strict.number(row, "expected_number", str(row.fields["expected_number"]))
     return Question(
         id=str(row.line - 1),
-        values={"lines": str(fields["num_lines"])},
-        prompt=fields["prompt"],
-        references=(str(fields["expected_number"]),),
-        judge=Number(reference=str(fields["expected_number"])),
+        values={"lines": str(strict.whole(row, "num_lines", 1, 10**9))},
+        prompt=strict.text(row, "prompt"),
+        references=(number,),
+        judge=Number(reference=number),
         max_new_tokens=48,
-        attributes={"tokens": int(fields["token_size"])},
+        attributes={"tokens": strict.whole(row, "token_size", 0, 10**9)},
     )
 
 
 def xstest(row: Row) -> Question:
     """A request as it stands: a safe one is to be answered, an unsafe one to be declined."""
-    unsafe = str(row.fields["label"]) == "unsafe"
+    label = row.fields["label"]
+    if label not in ("safe", "unsafe"):
+        raise strict.refused(row, "label", "safe or unsafe")
     return Question(
         id=str(row.fields.get("id", row.line - 1)),
-        values={"label": "unsafe" if unsafe else "safe", "type": stratum_value(row.fields["type"])},
-        prompt=row.fields["prompt"],
-        references=("I cannot help with that.",) if unsafe else ("Certainly, here is how.",),
-        judge=Declines(should=unsafe),
+        values={"label": label, "type": stratum_value(row.fields["type"])},
+        prompt=strict.text(row, "prompt"),
+        references=(DECLINED,) if label == "unsafe" else (ANSWERED,),
+        judge=Declines(should=label == "unsafe"),
         max_new_tokens=128,
     )

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from tailgate_slices.cards import card_problems
+from tailgate_slices.cards import CARE, card_of, card_problems
 from tailgate_slices.general import General
 from tailgate_slices.registry import BUILT_IN, get_slice
 
@@ -21,6 +21,25 @@ def made(**changes):
 @pytest.mark.parametrize("name", list(BUILT_IN))
 def test_cards_of_built_in_slices_have_no_problem(name):
     assert card_problems(get_slice(name), TODAY) == ()
+
+
+def test_owner_and_review_of_every_built_in_slice_are_written_down():
+    assert set(CARE) == set(BUILT_IN)
+    assert all(card_of(get_slice(name)).owner for name in BUILT_IN)
+
+
+def test_slice_of_others_without_owner_and_review_is_named():
+    class Theirs(General):
+        name = "theirs"
+
+    assert card_problems(Theirs(), TODAY) == (
+        "theirs: the card says nothing of 'owner'; fill it in",
+        "theirs: the card says nothing of 'review_by'; fill it in",
+    )
+
+
+def test_what_a_card_says_itself_comes_first():
+    assert card_of(made(owner="somebody")).owner == "somebody"
 
 
 @pytest.mark.parametrize("field", ["why", "owner", "provenance", "licence", "limits", "scoring", "catches"])

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tailgate_slices.item import Answer
+from tailgate_slices.item import Answer, SliceError
 from tailgate_slices.sources.ifeval_rules import RULES, count_sentences, missing_rule
-from tailgate_slices.sources.instructions import Follows, ifeval
+from tailgate_slices.sources.instructions import Follows, ifeval, loose_variants
 from tailgate_slices.sources.rows import Row
 
 LEAST, LESS = {"relation": "at least"}, {"relation": "less than"}
@@ -96,7 +96,76 @@ def test_prompt_scores_only_if_all_instructions_are_followed():
     assert question.judge(Answer(text='"a b"', finish_reason="stop")).score == 1.0
     half = question.judge(Answer(text="a b", finish_reason="stop"))
     assert (half.score, half.failure_mode) == (0.0, "broke_startend")
-    assert half.signals == {"instructions_followed": 0.5}
+    assert half.signals == {"instructions_followed": 0.5, "followed_loosely": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "loosely"),
+    [
+        ('"a b"', 1.0),
+        ('Sure:\n"a b"', 1.0),
+        ('"a b"\nIs that right?', 1.0),
+        ('Sure:\n"a b"\nIs that right?', 1.0),
+        ('**"a b"**', 1.0),
+        ('a "b" c', 0.0),
+        ("", 0.0),
+    ],
+)
+def test_loose_reading_leaves_out_asterisks_and_the_first_or_last_line(text, loosely):
+    grade = ifeval(row(["startend:quotation"], [{}])).judge(Answer(text=text, finish_reason="stop"))
+    assert grade.signals["followed_loosely"] == loosely
+    assert grade.score == (1.0 if text == '"a b"' else 0.0)
+
+
+def test_instructions_may_be_followed_loosely_by_different_variants():
+    both = ifeval(
+        row(["startend:quotation", "detectable_format:number_highlighted_sections"], [{}, {"num_highlights": 1}])
+    )
+    grade = both.judge(Answer(text='Sure, *here*:\n"a b"', finish_reason="stop"))
+    assert (grade.score, grade.signals["followed_loosely"]) == (0.0, 1.0)
+
+
+def test_variants_of_a_line_are_the_line_and_nothing():
+    assert loose_variants("*a*") == ("*a*", "", "a")
+
+
+# As in the checkers of lm-evaluation-harness.
+@pytest.mark.parametrize(
+    ("text", "first_word", "followed"),
+    [
+        ("a\n\ndon't go", "don", True),
+        ("a\n\ndon't go", "don't", False),
+        ("a\n\n'Yes', then", "yes", True),
+        ("a\n\nyes.no", "yes", True),
+        ("a\n\n\n\nyes", "yes", False),  # the second of the paragraphs is empty
+        ("a\n\nyes\n\n", "yes", True),
+        ("a\n\nyes\n\nno", "yes", False),
+    ],
+)
+def test_first_word_of_a_paragraph_ends_at_a_stop_and_empty_paragraphs_have_places(text, first_word, followed):
+    given = {"num_paragraphs": 2, "nth_paragraph": 2, "first_word": first_word}
+    assert RULES["length_constraints:nth_paragraph_first_word"](text, given) is followed
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "text", "followed"),
+    [
+        ("detectable_format:number_bullet_lists", {"num_bullets": 1}, "* \nb", True),
+        ("detectable_format:number_highlighted_sections", {"num_highlights": 2}, "***a***", True),
+        ("detectable_format:title", {}, "<< > >>", True),
+        ("detectable_format:title", {}, "<<>>", False),
+        ("detectable_content:postscript", {"postscript_marker": "P.S."}, "p.  s. more", False),
+        ("keywords:frequency", {**LEAST, "keyword": " go ", "frequency": 1}, "go", True),
+        (
+            "change_case:capital_word_frequency",
+            {"capital_relation": "less than", "capital_frequency": 2},
+            "a WELL-KNOWN man",
+            True,
+        ),
+    ],
+)
+def test_odd_marks_count_as_they_do_in_the_original(name, given, text, followed):
+    assert RULES[name](text, given) is followed
 
 
 def test_no_text_follows_nothing():
@@ -115,10 +184,32 @@ def test_row_becomes_a_question_with_its_key_and_number_of_rules():
         ("magic:spell", {}, "not implemented"),
         ("language:response_language", {"language": "de"}, "needs a language detector"),
         ("length_constraints:number_words", {"relation": "at least"}, "lacks an argument"),
+        ("length_constraints:number_words", {"relation": "at best", "num_words": 3}, "relation"),
+        ("keywords:existence", {"keywords": "moon"}, "keywords"),
+        ("keywords:existence", {"keywords": []}, "keywords"),
+        ("keywords:letter_frequency", {"let_relation": "at least", "letter": "qu", "let_frequency": 2}, "letter"),
+        ("length_constraints:nth_paragraph_first_word", {"num_paragraphs": 2, "nth_paragraph": 1}, "first_word"),
     ],
 )
 def test_row_that_cannot_be_checked_says_why(name, arguments, reason):
     assert reason in ifeval(row([name], [arguments]))
+
+
+def test_whole_numbers_that_a_table_wrote_as_decimals_are_read():
+    assert ifeval(row(["length_constraints:number_words"], [{**LEAST, "num_words": 3.0}])).values == {"rules": "1"}
+
+
+@pytest.mark.parametrize(
+    ("names", "kwargs", "message"),
+    [
+        ([], [], r"line 1: instruction_id_list is \[\]; write a list of texts"),
+        ("a:b", [{}], "instruction_id_list is 'a:b'"),
+        (["punctuation:no_comma"], [], "kwargs is .*a list of 1 objects"),
+    ],
+)
+def test_row_without_instructions_or_with_others_arguments_is_an_error(names, kwargs, message):
+    with pytest.raises(SliceError, match=message):
+        ifeval(row(names, kwargs))
 
 
 def test_language_with_a_script_of_its_own_can_be_checked():

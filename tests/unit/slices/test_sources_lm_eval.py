@@ -222,5 +222,5 @@ def test_group_unknown_name_and_failed_load_are_errors(monkeypatch):
 
 def test_missing_lm_eval_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "lm_eval", None)
-    with pytest.raises(SliceError, match=r"needs the python package lm_eval"):
+    with pytest.raises(SliceError, match=r"needs the python package lm_eval .*run: pip install lm_eval$"):
         open_source("lm_eval:arc_easy", None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from datetime import date
 
 import pytest
@@ -15,7 +14,6 @@ from tailgate_slices.cards import card_problems
 from tailgate_slices.item import Answer, SliceError
 from tailgate_slices.sources import OwnPrompts, check_file, open_source
 
-SCHEMA = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
 ROWS = (
     {"prompt": "Capital of France?", "reference": "Paris", "id": "a", "stratum": "short"},
     {"prompt": "Name a primary colour.", "references": ["red", "blue"], "grader": "contains", "stratum": "short"},
@@ -95,7 +93,7 @@ def test_index_beyond_the_end_is_an_error(tmp_path):
 def test_version_carries_the_hash_of_the_file(tmp_path):
     one, two = maker_of(tmp_path, ROWS[0]).version, maker_of(tmp_path, ROWS[1]).version
     assert one != two
-    assert one.startswith("1+")
+    assert one.startswith("2+")
     assert len(one) == 10
 
 
@@ -180,107 +178,17 @@ def test_slice_with_a_judged_row_is_not_descriptive(tmp_path):
     assert not maker_of(tmp_path, *ROWS).descriptive
 
 
-def schema_row(schema=SCHEMA, **more):
-    return {"prompt": "Answer in JSON.", "grader": "json_schema", "schema": schema, **more}
+def test_system_prompt_of_a_row_is_asked_before_it(tmp_path):
+    maker = maker_of(tmp_path, {"prompt": "Hi", "system": "Be brief."}, {"prompt": "Hi"})
+    assert maker.uses_system
+    assert {item.system for item in items(maker, "stratum=all")} == {"Be brief.", ""}
+    assert maker.min_context("stratum=all") > maker_of(tmp_path, {"prompt": "Hi"}).min_context("stratum=all")
+    assert not maker_of(tmp_path, *ROWS).uses_system
 
 
-@pytest.mark.parametrize("text", ['{"ok": true}', '```json\n{"ok": false}\n```', 'Here:\n```\n{"ok": true}'])
-def test_json_of_the_right_shape_is_right(tmp_path, text):
-    pytest.importorskip("jsonschema")
-    assert grade(maker_of(tmp_path, schema_row()), text).score == 1.0
-
-
-@pytest.mark.parametrize(
-    ("text", "mode"),
-    [('{"ok": 1}', "wrong_shape"), ("{}", "wrong_shape"), ("ok", "not_json"), ("[" * 40_000, "degenerate")],
-)
-def test_other_text_fails_the_schema_by_its_kind(tmp_path, text, mode):
-    pytest.importorskip("jsonschema")
-    assert grade(maker_of(tmp_path, schema_row()), text).failure_mode == mode
-
-
-def test_pattern_and_unique_items_of_a_schema_hold(tmp_path):
-    pytest.importorskip("jsonschema")
-    schema = {"type": "array", "items": {"type": "string", "pattern": "^(a+)+$"}, "uniqueItems": True}
-    maker = maker_of(tmp_path, schema_row(schema))
-    assert grade(maker, '["a", "aa"]').score == 1.0
-    assert grade(maker, '["a", "a"]').score == 0.0
-    assert grade(maker, json.dumps(["a" * 3000 + "!"])).score == 0.0
-
-
-def test_local_references_of_a_schema_are_followed(tmp_path):
-    pytest.importorskip("jsonschema")
-    maker = maker_of(tmp_path, schema_row({"$defs": {"n": {"type": "integer"}}, "items": {"$ref": "#/$defs/n"}}))
-    assert grade(maker, "[1]").score == 1.0
-    assert grade(maker, '["x"]').failure_mode == "wrong_shape"
-
-
-@pytest.mark.parametrize(
-    ("schema", "message"),
-    [
-        ({"type": "nothing"}, "schema is invalid"),
-        ({"$ref": "https://example.org/s.json"}, "refers to"),
-        ({"$ref": "#/$defs/none"}, "does not define"),
-        ({"$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}}, "from within itself"),
-        ({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}, "from within itself"),
-        ({"patternProperties": {}}, "not supported"),
-        ({"pattern": r"(a)\1"}, "refers to a group"),
-        ("{", "not valid JSON"),
-        (3, "is an object"),
-    ],
-)
-def test_schema_that_could_run_away_is_refused(tmp_path, schema, message):
-    pytest.importorskip("jsonschema")
-    with pytest.raises(SliceError, match=message):
-        maker_of(tmp_path, schema_row(schema))
-
-
-def test_schema_without_the_package_says_how_to_install_it(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "jsonschema", None)
-    with pytest.raises(SliceError, match=r"line 1: .*pip install 'tailgate\[slices\]'"):
-        maker_of(tmp_path, schema_row())
-
-
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [
-        ({"prompt": "x", "refernce": "y"}, "line 2: unknown column 'refernce'; known columns: prompt, id"),
-        ({"prompt": "x", "system": "y"}, "unknown column 'system'"),
-        ({"reference": "y"}, "line 2 has no prompt"),
-        ({"prompt": "  "}, "has no prompt"),
-        ({"prompt": 3}, "prompt is int"),
-        ({"prompt": "x", "grader": "exact"}, "line 2: the grader exact needs a reference"),
-        ({"prompt": "x", "grader": "number"}, "needs a reference"),
-        ({"prompt": "x", "grader": "number", "reference": "two"}, "needs one number"),
-        ({"prompt": "x", "grader": "regex"}, "needs a pattern"),
-        ({"prompt": "x", "grader": "regex", "pattern": "("}, "line 2: pattern '\\(' does not compile"),
-        ({"prompt": "x", "grader": "regex", "pattern": r"(a)\1"}, "linear time"),
-        ({"prompt": "x", "grader": "regex", "pattern": 3}, "pattern is int"),
-        ({"prompt": "x", "grader": "regex", "pattern": "b", "reference": "a"}, "rejects the reference 'a'"),
-        ({"prompt": "x", "pattern": "b"}, "only the grader regex reads"),
-        ({"prompt": "x", "grader": "json_schema"}, "needs a schema"),
-        ({"prompt": "x", "grader": "judge"}, "unknown grader 'judge'; choose from exact"),
-        ({"prompt": "x", "grader": ["exact"]}, "unknown grader"),
-        ({"prompt": "x", "reference": "a", "references": ["b"]}, "both reference and references"),
-        ({"prompt": "x", "reference": " "}, "white space alone"),
-        ({"prompt": "x", "reference": True}, "reference is bool"),
-        ({"prompt": "x", "references": {"a": 1}}, "references is dict"),
-        ({"prompt": "x", "references": [None]}, "no text"),
-        ({"prompt": "x", "references": "[broken"}, "no JSON list"),
-        ({"prompt": "x", "max_new_tokens": 0}, "max_new_tokens is 0"),
-        ({"prompt": "x", "max_new_tokens": "many"}, "max_new_tokens is 'many'"),
-        ({"prompt": "x", "max_new_tokens": 1.5}, "whole number"),
-        ({"prompt": "x", "id": 1.5}, "id is float"),
-        ({"prompt": "x", "id": "first"}, "line 2 repeats the id 'first' of line 1"),
-        ({"prompt": "x", "stratum": "a,b"}, "rename it"),
-        ({"prompt": "x", "stratum": "a=b"}, "rename it"),
-        ({"prompt": "x", "stratum": ["a"]}, "stratum is list"),
-        ({"prompt": "x", "cluster": ["a"]}, "cluster is list"),
-    ],
-)
-def test_fault_of_a_row_is_named_with_its_line(tmp_path, row, message):
-    with pytest.raises(SliceError, match=message):
-        maker_of(tmp_path, {"prompt": "sound", "id": "first"}, row)
+def test_same_prompt_under_another_system_prompt_is_no_repetition(tmp_path):
+    rows = [{"prompt": "Hi", "system": system} for system in ("Be brief.", "Be kind.")]
+    assert not any("repeats" in warning for warning in check_file(jsonl(tmp_path, rows)).warnings)
 
 
 @pytest.mark.parametrize(("name", "message"), [("a.txt", "jsonl or .csv"), ("none.jsonl", "no file")])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
-import types
 from dataclasses import dataclass
 
 import pytest
@@ -21,9 +19,7 @@ from tailgate_slices.sources.traffic import (
     is_arithmetic,
     is_code,
     length_band,
-    lingua_language,
     read_traffic,
-    stands_for,
     weighted_delta,
 )
 
@@ -44,10 +40,15 @@ PLAIN, PYTHON, SUM = "Who wrote Hamlet?", "```python\nx = 1\n```", "What is 17 +
 AMHARIC_TEXT, GREEK_TEXT, LONG_TEXT = "ሰላም ለዓለም እንዴት ናችሁ", "Πού είναι η θάλασσα", "word " * 200
 
 
+def english(text):
+    """Everything in Latin letters is English here, nothing else is known."""
+    return "en" if text.isascii() else None
+
+
 @pytest.fixture
 def traffic(word_tokens):
     def made(*weighted):
-        return [(Prompt(text=text, weight=weight), features(text, word_tokens)) for text, weight in weighted]
+        return [(Prompt(text=text, weight=weight), features(text, word_tokens, english)) for text, weight in weighted]
 
     return made
 
@@ -92,33 +93,13 @@ def test_length_falls_in_the_next_power_of_two(tokens, band):
 
 
 def test_families_name_length_script_language_code_and_arithmetic(word_tokens):
-    assert families_of(features(PLAIN, word_tokens)) == ("plain",)
+    assert families_of(features("Please help me.", word_tokens, english)) == ("plain",)
+    assert families_of(features(PLAIN, word_tokens, english)) == ("short question",)
+    assert families_of(features("Please help me.", word_tokens)) == ("language=unknown",)
     assert families_of(features(LONG_TEXT, word_tokens)) == ("length=256",)
     assert families_of(features(AMHARIC_TEXT, word_tokens)) == ("script=ETHIOPIC",)
     assert families_of(features(AMHARIC_TEXT, word_tokens, lambda text: "am")) == ("script=ETHIOPIC", "language=am")
     assert families_of(features(PYTHON + SUM, word_tokens)) == ("code", "arithmetic")
-
-
-@pytest.mark.parametrize(
-    ("text", "cell"),
-    [(PLAIN, GENERAL), (PYTHON, CODE), (SUM, HOPS), (AMHARIC_TEXT, AMHARIC), (LONG_TEXT, LONG)],
-)
-def test_each_kind_of_prompt_has_its_cell(word_tokens, text, cell):
-    seen = features(text, word_tokens)
-    assert [each for each in CELLS if stands_for(each, seen)] == [cell]
-
-
-def test_identified_language_counts_more_than_the_script(word_tokens):
-    swahili, tigrinya = (
-        features("Habari gani", word_tokens, lambda _: "sw"),
-        features(AMHARIC_TEXT, word_tokens, lambda _: "ti"),
-    )
-    assert stands_for(Cell("low_resource", "lang=sw"), swahili)
-    assert not stands_for(AMHARIC, tigrinya)
-
-
-def test_cell_of_another_slice_stands_for_nothing(word_tokens):
-    assert not stands_for(Cell("own:mine", "stratum=all"), features(PLAIN, word_tokens))
 
 
 def test_shares_are_by_weight_and_the_rest_is_uncovered(traffic):
@@ -126,7 +107,7 @@ def test_shares_are_by_weight_and_the_rest_is_uncovered(traffic):
     assert {(each.slice, each.share) for each in found.cells if each.share} == {("general", 0.375), ("code", 0.125)}
     assert found.uncovered == 0.5
     assert found.uncovered_families == {"script=GREEK": 0.5}
-    assert found.families == {"code": 0.125, "plain": 0.375, "script=GREEK": 0.5}
+    assert found.families == {"code": 0.125, "short question": 0.375, "script=GREEK": 0.5}
 
 
 def test_length_beyond_the_suite_is_uncovered(traffic):
@@ -177,6 +158,8 @@ def test_file_is_read_with_weight_one_by_default(tmp_path):
         ({"prompt": "a", "weight": float("nan")}, "weight is nan"),
         ({"prompt": "a", "weight": [1]}, "weight is"),
         ({"prompt": "a", "weight": 0}, "all weights are zero"),
+        ({"prompt": "a", "weight": 10**400}, "weight is 1000"),
+        ({"prompt": "a", "x" * 9000: 1}, r"unknown column 'x+\.\.\."),
     ],
 )
 def test_fault_of_a_row_is_named_with_its_line(tmp_path, row, message):
@@ -184,34 +167,16 @@ def test_fault_of_a_row_is_named_with_its_line(tmp_path, row, message):
         read_traffic(file_of(tmp_path, row))
 
 
+def test_weights_that_add_up_to_infinity_are_an_error(tmp_path, traffic):
+    with pytest.raises(SliceError, match="the weights add up to infinity; divide"):
+        read_traffic(file_of(tmp_path, {"prompt": "a", "weight": 1e308}, {"prompt": "b", "weight": 1e308}))
+    with pytest.raises(SliceError, match="the weights add up to inf"):
+        coverage(traffic((PLAIN, 1e308), (PYTHON, 1e308)), CELLS)
+
+
 def test_traffic_without_weight_is_an_error(traffic):
     with pytest.raises(SliceError, match="no traffic"):
         coverage(traffic((PLAIN, 0)), CELLS)
-
-
-def test_language_is_not_identified_where_lingua_is_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "lingua", None)
-    assert lingua_language() is None
-
-
-def test_language_is_identified_by_lingua(monkeypatch):
-    class Detector:
-        def detect_language_of(self, text):
-            return types.SimpleNamespace(iso_code_639_1=types.SimpleNamespace(name="SW")) if text else None
-
-    class Builder:
-        @classmethod
-        def from_all_languages(cls):
-            return cls()
-
-        def build(self):
-            return Detector()
-
-    module = types.ModuleType("lingua")
-    module.LanguageDetectorBuilder = Builder
-    monkeypatch.setitem(sys.modules, "lingua", module)
-    assert lingua_language()("Habari") == "sw"
-    assert lingua_language()("") is None
 
 
 @pytest.mark.parametrize(

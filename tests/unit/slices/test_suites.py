@@ -141,6 +141,45 @@ def test_bad_calibration_is_refused(write, tmp_path, content, problem):
         load_suite(path)
 
 
+def prompts(folder, name, text):
+    (folder / name).write_text(json.dumps({"prompt": text, "reference": "x"}) + "\n")
+
+
+def table(file, stratum="stratum=all", name="own:tickets"):
+    return f'[[slices]]\nname = "{name}"\nfile = "{file}"\ngate_by = "stratum"\nstrata = ["{stratum}"]\n'
+
+
+def test_two_files_under_one_name_are_refused_with_both(write, tmp_path):
+    prompts(tmp_path, "one.jsonl", "One?")
+    prompts(tmp_path, "two.jsonl", "Two?")
+    with pytest.raises(SliceError, match=r"reads own:tickets from '.*one.jsonl' and '.*two.jsonl'; give one of them"):
+        load_suite(write(HEAD + table("one.jsonl") + table("two.jsonl")))
+
+
+def test_name_with_a_file_and_without_one_is_refused_before_anything_is_loaded(write, tmp_path):
+    without = '[[slices]]\nname = "gsm8k"\ngate_by = "split"\nstrata = ["split=test"]\n'
+    with pytest.raises(SliceError, match=r"reads gsm8k from no file and '.*gsm.jsonl'"):
+        load_suite(write(HEAD + without + without.replace("gate_by", 'file = "gsm.jsonl"\ngate_by')))
+
+
+def test_two_tables_of_one_name_and_one_file_are_one_slice(write, tmp_path):
+    rows = [{"prompt": f"{name}?", "reference": "x", "stratum": name} for name in ("a", "b")]
+    (tmp_path / "one.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = HEAD + table("one.jsonl", "stratum=a") + table("../" + tmp_path.name + "/one.jsonl", "stratum=b")
+    assert [cell.stratum for cell in load_suite(write(text)).cells] == ["stratum=a", "stratum=b"]
+
+
+def test_two_files_under_two_names_are_read_each(write, tmp_path):
+    prompts(tmp_path, "one.jsonl", "One?")
+    prompts(tmp_path, "two.jsonl", "Two?")
+    load_suite(write(HEAD + table("one.jsonl") + table("two.jsonl", name="own:more")))
+    asked = [
+        get_slice(name).item(stratum="stratum=all", seed=1, index=0, tokens=None)
+        for name in ("own:tickets", "own:more")
+    ]
+    assert [item.prompt for item in asked] == ["One?", "Two?"]
+
+
 # Part of a suite, written as a suite of its own.
 
 OWN = (
