@@ -16,7 +16,9 @@ from tailgate.variants.dtypes import DTYPES, rounding_to
 from tailgate.variants.ends import Ends, ends_of
 from tailgate.variants.fingerprint import hash_json, hash_tensors, plain_parts
 from tailgate.variants.formats import find_format
+from tailgate.variants.formats.gguf import refuse_zeroed
 from tailgate.variants.formats.protocol import Execution, Read, Reading
+from tailgate.variants.formats.sound import refuse_nonfinite
 from tailgate.variants.linear import first_uncovered
 from tailgate.variants.method import COMMON_KEYS, Applied
 from tailgate.variants.registry import STORED
@@ -44,7 +46,7 @@ def load(variant: Variant, donor: LoadedModel | None = None) -> LoadedModel:
     Raises
     ------
     CheckpointError
-        The weights cannot be read, do not fit the architecture, or do not fill it.
+        The weights cannot be read, do not fit the architecture or do not fill it, or are not finite.
     IntegrityError
         The method would leave some of the model's weight matrices as they are.
     SetupError
@@ -188,6 +190,9 @@ def _read_weights(variant: Variant) -> torch.nn.Module:
         raise CheckpointError(f"cannot load the weights of '{variant.source.name}': {first}") from error
     check_complete(variant.source.name, told)
     check_used(variant.source.name, set(told["unexpected_keys"]))
+    refuse_nonfinite(module, variant.source.name)
+    if variant.source.gguf_file:
+        refuse_zeroed(module, variant.source)
     if not device_map:
         cast(Any, module).to(variant.device)
     if stored := variant.spec.options.get("dtype"):

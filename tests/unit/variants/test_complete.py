@@ -73,6 +73,14 @@ def test_a_gguf_file_that_lacks_a_tensor_is_refused(tmp_path, monkeypatch):
         read(path)
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path, bad):
+    folder = save_tiny(tmp_path)
+    edit_tensors(folder / "model.safetensors", lambda tensors: tensors[UP].view(-1)[3:4].fill_(bad))
+    with pytest.raises(CheckpointError, match=f"tensor {UP} of .* holds 1 values that are not finite"):
+        read(folder)
+
+
 def test_nothing_is_printed_about_it(tmp_path, capfd):
     folder = save_tiny(tmp_path)
     edit_tensors(folder / "model.safetensors", lambda tensors: tensors.pop(UP))

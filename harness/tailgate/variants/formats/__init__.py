@@ -25,10 +25,18 @@ QUANTO_MAP = "quanto_qmap.json"  # quanto's own checkpoints have it in the place
 
 
 def settings_of(config: Any) -> dict[str, Any]:
-    """The quantization_config of a checkpoint as a plain table; empty where it has none."""
+    """The quantization_config of a checkpoint as a plain table; empty where it has none.
+
+    Raises
+    ------
+    CheckpointError
+        It is no table.
+    """
     found = getattr(config, "quantization_config", None)
     if found is None:
         return {}
+    if not isinstance(found, dict) and not hasattr(found, "to_dict"):
+        raise CheckpointError(f"the quantization_config is {found!r:.80}, which is no table; fetch config.json again")
     return dict(found) if isinstance(found, dict) else dict(found.to_dict())
 
 

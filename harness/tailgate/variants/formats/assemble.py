@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tailgate.errors import CheckpointError
+from tailgate.variants.formats.guard import one_line
 from tailgate.variants.formats.protocol import Description, Execution, Read, Reading
 from tailgate.variants.formats.shards import FLOATS, Shards, open_shards
 from tailgate.variants.formats.skeleton import Replace, filled, put
@@ -65,12 +67,12 @@ class StoredFormat:
 
     def describe(self, source: Source, config: Any) -> Description:
         """See `Format.describe`."""
-        with open_shards(source) as shards:
+        with one_line(source.name, self.name), open_shards(source) as shards:
             return self._plan(shards, config).description
 
     def read(self, reading: Reading) -> Read:
         """See `Format.read`."""
-        with open_shards(reading.source) as shards:
+        with one_line(reading.source.name, self.name), open_shards(reading.source) as shards:
             return _assemble(reading, shards, self._plan(shards, reading.config))
 
     def _plan(self, shards: Shards, config: Any) -> Plan:
@@ -113,21 +115,24 @@ def _assemble(reading: Reading, shards: Shards, plan: Plan) -> Read:
     import torch
 
     from tailgate.variants.formats.cache import put_scales
-    from tailgate_kernels.reference import dequantize
+    from tailgate.variants.formats.sound import plain_tensors
 
     execution = reading.execution or "dequantized"
-    state = {name: shards.tensor(name) for name in shards.headers if name not in plan.parts}
+    state = plain_tensors(shards, plan.parts)
     replacing: dict[str, Replace] = {}
     said: Counter[str] = Counter()
     for name, decode in plan.layers.items():
         layer = decode()
         said.update([layer.note] if layer.note else [])
+        decoded = functools.partial(_decoded, layer.weight, reading, name)
         if execution == "packed":
+            if not _is_surely_finite(layer.weight, reading.dtype):
+                decoded()
             # Without memory of its own: it tells the model the shape, and leaves with the layer that it fills.
             state[f"{name}.weight"] = torch.zeros((), dtype=reading.dtype).expand(layer.weight.shape)
             replacing[name] = _packed(layer)
         else:
-            state[f"{name}.weight"] = dequantize(layer.weight).to(reading.dtype)
+            state[f"{name}.weight"] = decoded()
             if layer.grid is not None:
                 replacing[name] = _rounded(layer.grid)
     module, notes = filled(reading, state, frozenset(plan.layers))
@@ -149,6 +154,27 @@ def _assemble(reading: Reading, shards: Shards, plan: Plan) -> Read:
             *(f"{count} layers: {note}" for note, count in said.items()),
         ),
     )
+
+
+def _decoded(weight: Weight, reading: Reading, name: str) -> torch.Tensor:
+    from tailgate.variants.formats.sound import check_finite
+    from tailgate_kernels.reference import dequantize
+
+    return check_finite(dequantize(weight).to(reading.dtype), f"{name}.weight", reading.source.name)
+
+
+def _is_surely_finite(weight: Weight, dtype: torch.dtype) -> bool:
+    """Whether no product of a code and a scale can overflow; scales and codes were found finite as they were read."""
+    import torch
+
+    from tailgate_kernels.reference import FLOAT8_MAX, IntegerWeight
+
+    if isinstance(weight, IntegerWeight):
+        shift = 0 if weight.zero_OG is None else int(weight.zero_OG.abs().max())
+        scale, largest = weight.scale_OG, float(2**weight.bits + shift)
+    else:
+        scale, largest = weight.scale_PQ, FLOAT8_MAX
+    return float(scale.abs().max()) * largest < min(torch.finfo(scale.dtype).max, torch.finfo(dtype).max)
 
 
 def _unasked(reading: Reading, plan: Plan) -> tuple[str, ...]:

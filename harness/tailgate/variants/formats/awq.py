@@ -17,7 +17,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from tailgate.errors import CheckpointError
 from tailgate.variants.formats.assemble import Layer, Plan, StoredFormat, parse_settings, plain_matrices
-from tailgate.variants.formats.grouped import Grouped, consecutive_groups, group_count
+from tailgate.variants.formats.grouped import Grouped, check_divides, consecutive_groups, group_count
 from tailgate.variants.formats.protocol import Description
 from tailgate.variants.formats.shards import FLOATS, Shards
 from tailgate_kernels.reference import WORD, unpack_rows
@@ -89,9 +89,15 @@ def _matrix(shards: Shards, name: str) -> tuple[int, int]:
     return header.shape[0], header.shape[1]
 
 
+def _groups(shards: Shards, name: str, n_in: int, settings: AwqSettings) -> int:
+    """Groups of a row; AutoAWQ quantizes no layer whose rows do not divide into them."""
+    check_divides(settings.group_size, n_in, f"rows of layer {name} of '{shards.name}' are")
+    return group_count(n_in, settings.group_size)
+
+
 def _gemm_shape(shards: Shards, name: str, settings: AwqSettings) -> _Shape:
     n_in, words = _matrix(shards, name)
-    groups = group_count(n_in, settings.group_size)
+    groups = _groups(shards, name, n_in, settings)
     shards.expect(f"{name}.qzeros", INT32, (groups, words))
     shards.expect(f"{name}.scales", FLOATS, (groups, words * CODES))
     return _Shape(name=name, n_in=n_in, n_out=words * CODES, groups=groups)
@@ -100,7 +106,7 @@ def _gemm_shape(shards: Shards, name: str, settings: AwqSettings) -> _Shape:
 def _gemv_shape(shards: Shards, name: str, settings: AwqSettings) -> _Shape:
     n_out, words = _matrix(shards, name)
     n_in = words * CODES
-    groups = group_count(n_in, settings.group_size)
+    groups = _groups(shards, name, n_in, settings)
     # Zero points fill whole words, and as many words as a kernel reads at once for 128 inputs.
     size = n_in if settings.group_size == -1 else settings.group_size
     at_once = max(1, 128 // size) if size >= WORD else 1

@@ -6,15 +6,18 @@ A 4-bit weight is stored with its absmax, code book and a JSON of the rest as by
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from tailgate.errors import CheckpointError
-from tailgate.variants.formats.assemble import plain_matrices
+from tailgate.variants.formats.assemble import parse_settings, plain_matrices
+from tailgate.variants.formats.four_bit import STATE, check_values, read_state, stats_of
 from tailgate.variants.formats.library import LibraryFormat, LibraryLayer, LibraryPlan
 from tailgate.variants.formats.protocol import Description
-from tailgate.variants.formats.shards import Shards
+from tailgate.variants.formats.shards import FLOATS, Shards
+from tailgate.variants.formats.sound import refuse_dead_codes, refuse_negative
 from tailgate.variants.source import Source
 
 if TYPE_CHECKING:
@@ -22,12 +25,24 @@ if TYPE_CHECKING:
 
     from tailgate.variants.formats.skeleton import Replace
 
-STATE = ".quant_state.bitsandbytes__"
-SCALES = "SCB"
-INT8_PARTS = ("weight", SCALES, "weight_format")
+SCALES, FORMAT_OF_ROWS = "SCB", "weight_format"
+INT8_PARTS = ("weight", SCALES, FORMAT_OF_ROWS)
+BY_ROW = 0  # the other formats were layouts of GPU kernels that the library has dropped
 
 
-def plan(source: Source, shards: Shards, settings: Mapping[str, Any], dtype: torch.dtype | None) -> LibraryPlan:
+class BitsAndBytesSettings(BaseModel):
+    """The quantization_config."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    load_in_4bit: bool = False
+    load_in_8bit: bool = False
+    bnb_4bit_quant_type: str | None = None
+    bnb_4bit_compute_dtype: str | None = None
+    llm_int8_threshold: float = Field(default=6.0, ge=0, allow_inf_nan=False)
+
+
+def plan(source: Source, shards: Shards, found: Mapping[str, Any], dtype: torch.dtype | None) -> LibraryPlan:
     """Find the quantized layers of a checkpoint.
 
     Raises
@@ -35,10 +50,11 @@ def plan(source: Source, shards: Shards, settings: Mapping[str, Any], dtype: tor
     CheckpointError
         Configuration and tensors disagree.
     """
-    four = {name.partition(STATE)[0]: name.partition(STATE)[2] for name in shards.headers if STATE in name}
+    settings = parse_settings(BitsAndBytesSettings, found, source.name)
+    four = _four_bit_kinds(shards)
     eight = {f"{name.removesuffix(SCALES)}weight" for name in shards.headers if name.endswith(f".{SCALES}")}
-    if bool(settings.get("load_in_4bit")) != bool(four) or bool(settings.get("load_in_8bit")) != bool(eight):
-        asked = "4-bit" if settings.get("load_in_4bit") else "8-bit" if settings.get("load_in_8bit") else "no"
+    if settings.load_in_4bit != bool(four) or settings.load_in_8bit != bool(eight):
+        asked = "4-bit" if settings.load_in_4bit else "8-bit" if settings.load_in_8bit else "no"
         raise CheckpointError(
             f"the configuration of '{source.name}' speaks of {asked} layers, its files hold {len(four)} 4-bit and "
             f"{len(eight)} 8-bit ones; fetch both again"
@@ -46,20 +62,35 @@ def plan(source: Source, shards: Shards, settings: Mapping[str, Any], dtype: tor
     return _plan_four(shards, four, settings, dtype) if four else _plan_eight(shards, eight, settings)
 
 
+def _four_bit_kinds(shards: Shards) -> dict[str, str]:
+    """Weight -> kind of its codes."""
+    found: dict[str, str] = {}
+    for name in shards.headers:
+        weight, is_state, kind = name.partition(STATE)
+        if is_state and weight in found:
+            raise CheckpointError(
+                f"{weight} of '{shards.name}' has two quantization states, {found[weight]} and {kind}; fetch it again"
+            )
+        if is_state:
+            found[weight] = kind
+    return found
+
+
 def _plan_four(
-    shards: Shards, kinds: Mapping[str, str], settings: Mapping[str, Any], dtype: torch.dtype | None
+    shards: Shards, kinds: Mapping[str, str], settings: BitsAndBytesSettings, dtype: torch.dtype | None
 ) -> LibraryPlan:
-    parts = {weight: _stats_of(shards, weight) for weight in kinds}
     kind = sorted(set(kinds.values()))
-    if len(kind) != 1 or kind[0] != settings.get("bnb_4bit_quant_type"):
+    if len(kind) != 1 or kind[0] != settings.bnb_4bit_quant_type:
         raise CheckpointError(
-            f"the configuration of '{shards.name}' says {settings.get('bnb_4bit_quant_type')!r}, its files hold "
+            f"the configuration of '{shards.name}' says {settings.bnb_4bit_quant_type!r}, its files hold "
             f"{' and '.join(kind)}; fetch both again"
         )
+    states = {weight: read_state(shards, weight, kind[0]) for weight in kinds}
+    parts = {weight: stats_of(shards, weight) for weight in kinds}
     held = frozenset(name for weight, stats in parts.items() for name in (weight, *stats))
-    sizes = {_block_of(shards, f"{weight}{STATE}{kind[0]}") for weight in kinds}
+    sizes = {state.blocksize for state in states.values()}
     size = sizes.pop() if len(sizes) == 1 else None
-    double = any(name.endswith("nested_absmax") for name in held)
+    double = any(state.is_nested for state in states.values())
     return LibraryPlan(
         description=Description(
             method=f"bitsandbytes {kind[0]}",
@@ -76,24 +107,11 @@ def _plan_four(
             for weight, stats in parts.items()
         },
         parts=held,
-        notes=_compute_note(settings, dtype),
+        notes=_compute_note(settings.bnb_4bit_compute_dtype, dtype),
     )
 
 
-def _stats_of(shards: Shards, weight: str) -> tuple[str, ...]:
-    return tuple(sorted(name for name in shards.headers if name.startswith(f"{weight}.")))
-
-
-def _block_of(shards: Shards, state: str) -> int:
-    """Weights that share a scale, from the JSON that is stored as bytes beside them."""
-    try:
-        return int(json.loads(bytes(shards.tensor(state).tolist()))["blocksize"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"tensor {state} of '{shards.name}' is damaged: {error}; fetch the file again") from error
-
-
-def _compute_note(settings: Mapping[str, Any], dtype: torch.dtype | None) -> tuple[str, ...]:
-    asked = settings.get("bnb_4bit_compute_dtype")
+def _compute_note(asked: str | None, dtype: torch.dtype | None) -> tuple[str, ...]:
     if dtype is None or asked in (None, str(dtype).removeprefix("torch.")):
         return ()
     return (f"the checkpoint asks for products in {asked}; computed in {str(dtype).removeprefix('torch.')}",)
@@ -115,6 +133,7 @@ def _restored_four(shards: Shards, weight: str, stats: tuple[str, ...]) -> Calla
         import bitsandbytes as bnb
 
         held = _quantized(shards, weight, stats)
+        check_values(held, weight, shards.name)
         return cast("torch.Tensor", bnb.functional.dequantize_4bit(held.data, held.quant_state))
 
     return restore
@@ -130,14 +149,14 @@ def _kept_four(shards: Shards, weight: str, stats: tuple[str, ...], dtype: torch
     return keep
 
 
-def _plan_eight(shards: Shards, weights: set[str], settings: Mapping[str, Any]) -> LibraryPlan:
+def _plan_eight(shards: Shards, weights: set[str], settings: BitsAndBytesSettings) -> LibraryPlan:
     held = frozenset(
         name
         for weight in weights
         for part in INT8_PARTS
         if (name := f"{weight.removesuffix('weight')}{part}") in shards.headers
     )
-    threshold = float(settings.get("llm_int8_threshold", 6.0))
+    threshold = settings.llm_int8_threshold
     return LibraryPlan(
         description=Description(
             method="bitsandbytes int8",
@@ -157,11 +176,19 @@ def _plan_eight(shards: Shards, weights: set[str], settings: Mapping[str, Any]) 
 def _eight(shards: Shards, weight: str, threshold: float) -> LibraryLayer:
     scales = f"{weight.removesuffix('weight')}{SCALES}"
     header = shards.header(weight)
-    shards.expect(weight, frozenset({"I8"}), header.shape)
-    shards.expect(scales, frozenset({"F32", "F16", "BF16"}), header.shape[:1])
+    if header.dtype != "I8" or len(header.shape) != 2:
+        raise CheckpointError(
+            f"{weight} of '{shards.name}' is {header.dtype} {list(header.shape)}, not I8 [outputs, inputs]; fetch it "
+            "again"
+        )
+    shards.expect(scales, FLOATS, header.shape[:1])
+    _check_layout(shards, f"{weight.removesuffix('weight')}{FORMAT_OF_ROWS}")
 
     def restore() -> torch.Tensor:
-        return shards.tensor(weight).float() * (shards.tensor(scales).float()[:, None] / 127.0)
+        codes_OI, scale_O = shards.tensor(weight), shards.tensor(scales).float()
+        refuse_negative(scale_O, weight, shards.name)
+        refuse_dead_codes(scale_O, codes_OI, weight, shards.name)
+        return codes_OI.float() * (scale_O[:, None] / 127.0)
 
     def keep() -> Replace:
         from tailgate.variants.bnb import int8_layer
@@ -170,6 +197,14 @@ def _eight(shards: Shards, weight: str, threshold: float) -> LibraryLayer:
         return lambda linear: int8_layer(linear, codes_OI, scale_O, threshold)
 
     return LibraryLayer(weight=restore, replace=keep)
+
+
+def _check_layout(shards: Shards, name: str) -> None:
+    if name not in shards.headers:  # older files do not say
+        return
+    shards.expect(name, frozenset({"U8"}), (), (1,))
+    if (layout := int(shards.tensor(name).item())) != BY_ROW:
+        raise CheckpointError(f"{name} of '{shards.name}' is {layout}, a layout of old GPU kernels; save it by row (0)")
 
 
 FORMAT = LibraryFormat(

@@ -47,6 +47,11 @@ class Numbers(BaseModel):
         return self.group_size if self.shared_by == "group" and self.group_size else -1
 
     @property
+    def block(self) -> tuple[int, int] | None:
+        """Outputs and inputs that share a scale, where blocks do."""
+        return self.block_structure if self.shared_by == "block" else None
+
+    @property
     def in_words(self) -> str:
         """Format, and what shares a scale."""
         name = "fp8" if self.type == "float" else f"int{self.num_bits}"
@@ -145,8 +150,8 @@ def _check_weights(numbers: Numbers, where: str) -> None:
         raise CheckpointError(f"{where} rounds weights to {numbers.type}{numbers.num_bits}, which is not read")
     if numbers.shared_by == "group" and (numbers.group_size or 0) < 1:
         raise CheckpointError(f"{where}: group_size={numbers.group_size} is no size")
-    if numbers.shared_by == "block" and numbers.block_structure is None:
-        raise CheckpointError(f"{where} has blocks of no size; its block_structure is missing")
+    if numbers.shared_by == "block" and min(numbers.block_structure or (0,)) < 1:
+        raise CheckpointError(f"{where}: block_structure={numbers.block_structure} is no size")
     if numbers.shared_by in ("token", "attn_head") or (numbers.type == "int" and numbers.shared_by == "block"):
         raise CheckpointError(f"{where} shares the scales of weights per {numbers.shared_by}, which is not read")
 

@@ -19,9 +19,17 @@ from tailgate.errors import CheckpointError
 from tailgate.variants.formats.assemble import Layer, Plan, StoredFormat, parse_settings, plain_matrices
 from tailgate.variants.formats.cache import CacheScheme, cache_parts
 from tailgate.variants.formats.compressed_config import CompressedSettings, Numbers, Scheme, check_served
-from tailgate.variants.formats.grouped import Grouped, check_scales, consecutive_groups, group_count
+from tailgate.variants.formats.grouped import (
+    Grouped,
+    check_divides,
+    check_may_be_cut,
+    check_scales,
+    consecutive_groups,
+    group_count,
+)
 from tailgate.variants.formats.protocol import Description
 from tailgate.variants.formats.shards import FLOATS, Shards
+from tailgate.variants.formats.sound import check_finite, check_width
 from tailgate_kernels.reference import WORD, Float8Weight, InputGrid, IntegerWeight, unpack_rows
 
 # Shape legend: I input features, O output features, G groups of inputs, P and Q blocks of outputs and inputs.
@@ -129,13 +137,11 @@ def _check(shards: Shards, name: str, scheme: Scheme) -> None:
         shards.expect(f"{name}.weight_packed", INT32, (n_out, -(-n_in * weights.num_bits // WORD)))
     else:
         shards.expect(f"{name}.weight", FLOAT8 if weights.type == "float" else INT8, (n_out, n_in))
+    _check_size(weights, n_out, n_in, f"of layer {name} of '{shards.name}' are")
     scales = _scale_shapes(weights, n_out, n_in)
     shards.expect(f"{name}.weight_scale", FLOATS, *scales)
-    zero = f"{name}.weight_zero_point"
-    if not weights.symmetric and _is_packed(shards, name) and weights.shared_by != "tensor":
-        shards.expect(zero, INT32, (-(-n_out * weights.num_bits // WORD), scales[0][1]))
-    elif not weights.symmetric:
-        shards.expect(zero, INTEGERS, *scales)
+    if weights.type == "int":
+        _check_zero_points(shards, name, weights, scales, n_out)
     if f"{name}.weight_g_idx" in shards.headers:
         shards.expect(f"{name}.weight_g_idx", INTEGERS, (n_in,))
     inputs = scheme.input_activations
@@ -145,13 +151,39 @@ def _check(shards: Shards, name: str, scheme: Scheme) -> None:
             shards.expect(f"{name}.input_zero_point", INTEGERS, (1,), ())
 
 
+def _check_size(weights: Numbers, n_out: int, n_in: int, where: str) -> None:
+    """Rows divide into groups: the library quantizes no others. Blocks at the edges may be cut: it fills them up."""
+    if weights.shared_by == "group":
+        check_divides(weights.group, n_in, f"rows {where}")
+    elif weights.block is not None:
+        check_may_be_cut(weights.block[0], n_out, f"columns {where}")
+        check_may_be_cut(weights.block[1], n_in, f"rows {where}")
+
+
+def _check_zero_points(
+    shards: Shards, name: str, weights: Numbers, scales: tuple[tuple[int, ...], ...], n_out: int
+) -> None:
+    zero = f"{name}.weight_zero_point"
+    if weights.symmetric:
+        if zero in shards.headers:  # older files keep the zeros that the library starts from
+            shards.expect(zero, INTEGERS, *scales)
+    elif _packs_zero_points(shards, name, weights):
+        shards.expect(zero, INT32, (-(-n_out * weights.num_bits // WORD), scales[0][1]))
+    else:
+        shards.expect(zero, INTEGERS, *scales)
+
+
+def _packs_zero_points(shards: Shards, name: str, weights: Numbers) -> bool:
+    return _is_packed(shards, name) and not weights.symmetric and weights.shared_by != "tensor"
+
+
 def _scale_shapes(weights: Numbers, n_out: int, n_in: int) -> tuple[tuple[int, ...], ...]:
     if weights.shared_by == "group":
         return ((n_out, group_count(n_in, weights.group)),)
     if weights.shared_by == "channel":
         return (n_out, 1), (n_out,)
-    if weights.block_structure is not None:
-        rows, columns = weights.block_structure
+    if weights.block is not None:
+        rows, columns = weights.block
         return ((-(-n_out // rows), -(-n_in // columns)),)
     return (1, 1), (1,), ()
 
@@ -171,28 +203,33 @@ def _read_floats(shards: Shards, name: str, weights: Numbers, scale_PQ: torch.Te
     zero = f"{name}.weight_zero_point"
     if zero in shards.headers and bool(shards.tensor(zero).float().any()):
         raise CheckpointError(f"layer {name} of '{shards.name}' shifts 8-bit floats by a zero point, which is not read")
-    if weights.block_structure is not None:
-        block = weights.block_structure
-    else:
-        block = (n_out // scale_PQ.shape[0], weights.group if weights.group > 0 else n_in)
-    return Float8Weight(codes_OI=shards.tensor(f"{name}.weight"), scale_PQ=scale_PQ, block=block)
+    block = weights.block or (n_out // scale_PQ.shape[0], weights.group if weights.group > 0 else n_in)
+    codes_OI = check_finite(shards.tensor(f"{name}.weight"), f"{name}.weight", shards.name)
+    return Float8Weight(codes_OI=codes_OI, scale_PQ=scale_PQ, block=block)
 
 
 def _read_integers(shards: Shards, name: str, weights: Numbers, scale_PQ: torch.Tensor) -> IntegerWeight:
     n_out, n_in = _matrix(shards, name)
     packed = _is_packed(shards, name)
     bits = weights.num_bits if packed else 8  # int8 holds narrower codes too
-    offset = 2 ** (bits - 1)
     scale_OG = scale_PQ.expand(n_out, -1)
     return Grouped(
         layer=name,
         bits=bits,
         packed_OW=shards.tensor(f"{name}.weight_packed") if packed else None,
-        codes_OI=None if packed else shards.tensor(f"{name}.weight").to(torch.int16) + offset,
+        codes_OI=None if packed else _signed(shards, f"{name}.weight", weights.num_bits) + 2 ** (bits - 1),
         scale_OG=scale_OG,
         zero_OG=_zero(shards, name, weights, bits, scale_OG),
         group_I=_groups(shards, name, weights, n_in),
+        size=weights.group if weights.group > 0 else None,
     ).weight()
+
+
+def _signed(shards: Shards, name: str, bits: int) -> torch.Tensor:
+    """A stored tensor of signed integers as int16, each of a width that may be narrower than its type."""
+    stored = shards.tensor(name)
+    check_width(stored, bits, name, shards.name)
+    return stored.to(torch.int16)
 
 
 def _zero(shards: Shards, name: str, weights: Numbers, bits: int, scale_OG: torch.Tensor) -> torch.Tensor:
@@ -200,10 +237,15 @@ def _zero(shards: Shards, name: str, weights: Numbers, bits: int, scale_OG: torc
     zero, offset = f"{name}.weight_zero_point", 2 ** (bits - 1)
     if zero not in shards.headers:
         return torch.full(scale_OG.shape, offset, dtype=torch.int16)
-    stored = shards.tensor(zero)
-    if _is_packed(shards, name) and not weights.symmetric and weights.shared_by != "tensor":
-        return unpack_rows(stored.t(), bits, scale_OG.shape[0]).t()
-    zero_OG: torch.Tensor = (stored.to(torch.int16) + offset).reshape(-1, scale_OG.shape[1]).expand(scale_OG.shape)
+    if _packs_zero_points(shards, name, weights):
+        return unpack_rows(shards.tensor(zero).t(), bits, scale_OG.shape[0]).t()
+    signed = _signed(shards, zero, weights.num_bits)
+    if weights.symmetric and bool(signed.any()):
+        raise CheckpointError(
+            f"layer {name} of '{shards.name}' has zero points other than 0 (first: {int(signed[signed != 0][0])}), its "
+            "configuration says symmetric; fetch both again"
+        )
+    zero_OG: torch.Tensor = (signed + offset).reshape(-1, scale_OG.shape[1]).expand(scale_OG.shape)
     return zero_OG
 
 

@@ -16,9 +16,10 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from tailgate.errors import CheckpointError
 from tailgate.variants.formats.assemble import Layer, Plan, StoredFormat, parse_settings, plain_matrices
 from tailgate.variants.formats.cache import CacheScheme, cache_parts
-from tailgate.variants.formats.grouped import check_scales
+from tailgate.variants.formats.grouped import check_may_be_cut, check_scales
 from tailgate.variants.formats.protocol import Description
 from tailgate.variants.formats.shards import FLOATS, Shards
+from tailgate.variants.formats.sound import check_finite
 from tailgate_kernels.reference import Float8Weight, InputGrid
 
 # Shape legend: I input features, O output features, P and Q blocks of them.
@@ -116,10 +117,17 @@ def _first(shards: Shards, name: str, choices: tuple[str, ...]) -> str:
 
 
 def _check(shards: Shards, name: str, settings: Fp8Settings) -> None:
-    n_out, n_in = shards.header(f"{name}.weight").shape
+    shape = shards.header(f"{name}.weight").shape
+    if len(shape) != 2:
+        raise CheckpointError(
+            f"{name}.weight of '{shards.name}' is {list(shape)}, not [outputs, inputs]; fetch it again"
+        )
+    n_out, n_in = shape
     scale = _first(shards, name, SCALES)
     if settings.weight_block_size is not None:
         rows, columns = settings.weight_block_size
+        check_may_be_cut(rows, n_out, f"columns of layer {name} of '{shards.name}' are")
+        check_may_be_cut(columns, n_in, f"rows of layer {name} of '{shards.name}' are")
         shards.expect(scale, SCALE_TYPES, (-(-n_out // rows), -(-n_in // columns)))
     else:
         shards.expect(scale, SCALE_TYPES, (), (1,), (n_out, 1))
@@ -128,7 +136,7 @@ def _check(shards: Shards, name: str, settings: Fp8Settings) -> None:
 
 
 def _read(shards: Shards, name: str, settings: Fp8Settings) -> Layer:
-    codes_OI = shards.tensor(f"{name}.weight")
+    codes_OI = check_finite(shards.tensor(f"{name}.weight"), f"{name}.weight", shards.name)
     n_out, n_in = codes_OI.shape
     scale_PQ = shards.tensor(_first(shards, name, SCALES)).float()
     scale_PQ = scale_PQ.reshape(-1, 1) if settings.weight_block_size is None else scale_PQ

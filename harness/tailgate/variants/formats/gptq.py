@@ -18,7 +18,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from tailgate.errors import CheckpointError
 from tailgate.variants.formats.assemble import Layer, Plan, StoredFormat, parse_settings, plain_matrices
-from tailgate.variants.formats.grouped import Grouped, consecutive_groups, group_count
+from tailgate.variants.formats.grouped import Grouped, check_may_be_cut, consecutive_groups, group_count
 from tailgate.variants.formats.protocol import Description
 from tailgate.variants.formats.shards import FLOATS, Shards
 from tailgate_kernels.reference import WORD, unpack_rows
@@ -110,17 +110,45 @@ def _shape(shards: Shards, name: str, settings: GptqSettings) -> _Shape:
     bits: int = settings.bits
     n_in = words * WORD // bits
     if has_order:
-        (n_in,) = shards.header(f"{name}.g_idx").shape or (0,)
-        own = words * WORD // n_in if n_in else 0
+        n_in = _ordered_inputs(shards, name)
+        own = words * WORD // n_in
         bits = own if settings.dynamic and own in WIDTHS else bits
-        shards.expect(f"{name}.g_idx", INT32, (n_in,))
     shards.expect(f"{name}.qweight", INT32, (-(-n_in * bits // WORD), n_out))
-    groups = group_count(n_in, settings.group_size)
-    if settings.dynamic:
-        groups = shards.header(f"{name}.scales").shape[0]
+    groups = _own_groups(shards, name) if settings.dynamic else group_count(n_in, settings.group_size)
+    if not has_order and groups > 1:
+        _check_order_is_known(f"layer {name} of '{shards.name}'", n_in, groups, settings)
     shards.expect(f"{name}.scales", FLOATS, (groups, n_out))
     shards.expect(f"{name}.qzeros", INT32, (groups, -(-n_out * bits // WORD)))
     return _Shape(name=name, n_in=n_in, n_out=n_out, bits=bits, groups=groups, has_order=has_order)
+
+
+def _check_order_is_known(layer: str, n_in: int, groups: int, settings: GptqSettings) -> None:
+    """Without g_idx, neighbours share a group; the count of groups must then leave no doubt which."""
+    if settings.desc_act:
+        raise CheckpointError(f"{layer} has no g_idx, but its configuration says desc_act=true; fetch both again")
+    size = -(-n_in // groups) if settings.dynamic else settings.group_size
+    check_may_be_cut(size, n_in, f"rows of {layer} are")
+
+
+def _ordered_inputs(shards: Shards, name: str) -> int:
+    """Inputs of a layer by its g_idx, which names the group of each."""
+    order = shards.header(f"{name}.g_idx")
+    if order.dtype not in INT32 or len(order.shape) != 1 or not order.shape[0]:
+        raise CheckpointError(
+            f"{name}.g_idx of '{shards.name}' is {order.dtype} {list(order.shape)}, not I32 [inputs]; fetch it again"
+        )
+    return order.shape[0]
+
+
+def _own_groups(shards: Shards, name: str) -> int:
+    """Groups of a layer that the configuration may set apart from the others."""
+    scales = shards.header(f"{name}.scales")
+    if len(scales.shape) != 2 or not scales.shape[0]:
+        raise CheckpointError(
+            f"{name}.scales of '{shards.name}' is {scales.dtype} {list(scales.shape)}, not [groups, outputs]; fetch it "
+            "again"
+        )
+    return scales.shape[0]
 
 
 def _reader(shards: Shards, shape: _Shape, settings: GptqSettings) -> Callable[[], Layer]:
@@ -149,6 +177,7 @@ def _read(shards: Shards, shape: _Shape, settings: GptqSettings) -> Layer:
             scale_OG=shards.tensor(f"{name}.scales").t(),
             zero_OG=zero_GO.t(),
             group_I=group_I,
+            size=None if settings.dynamic or settings.group_size == -1 else settings.group_size,
         ).weight(),
         note=WRAP_NOTE if is_open else "",
     )

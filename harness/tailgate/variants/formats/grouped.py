@@ -19,7 +19,8 @@ class Grouped:
     """A layer's codes as its file means them.
 
     `codes_OI`: [O, I] of [0, 2**bits), or already `packed_OW` as `IntegerWeight` lays them out. `scale_OG`: float.
-    `zero_OG`: integers subtracted from codes. `group_I`: [I], the group of each input.
+    `zero_OG`: integers subtracted from codes. `group_I`: [I], the group of each input. `size`: inputs of a group; the
+    last may have fewer. None: it is not known.
     """
 
     layer: str
@@ -29,6 +30,7 @@ class Grouped:
     group_I: torch.Tensor
     codes_OI: torch.Tensor | None = None
     packed_OW: torch.Tensor | None = None
+    size: int | None = None
 
     def weight(self) -> IntegerWeight:
         """The codes in the layout of the kernels, checked.
@@ -36,10 +38,11 @@ class Grouped:
         Raises
         ------
         CheckpointError
-            A scale is zero or not finite, or an input belongs to a group that does not exist.
+            A scale is zero or not finite, an input belongs to a group that does not exist, or groups differ in size.
         """
         check_scales(self.scale_OG, self.layer)
         _check_groups(self.group_I, self.scale_OG.shape[1], self.layer)
+        _check_sizes(self.group_I, self.scale_OG.shape[1], self.size, self.layer)
         packed_OW = self.packed_OW
         if packed_OW is None:
             assert self.codes_OI is not None, "codes come packed or not"
@@ -80,6 +83,20 @@ def _check_groups(group_I: torch.Tensor, groups: int, layer: str) -> None:
         )
 
 
+def _check_sizes(group_I: torch.Tensor, groups: int, size: int | None, layer: str) -> None:
+    """Hold the inputs of each group against its size: all quantizers fill every group but the last."""
+    inputs_G = torch.bincount(group_I.long(), minlength=groups)
+    full = int(inputs_G[0]) if size is None else size
+    wrong_G = inputs_G != full
+    wrong_G[-1] = not 0 < int(inputs_G[-1]) <= full
+    if bool(wrong_G.any()):
+        first = int(wrong_G.int().argmax())
+        raise CheckpointError(
+            f"layer {layer} puts {int(inputs_G[first])} inputs into group {first} of {groups}, its groups have {full}; "
+            "its g_idx or its group_size is damaged, fetch both again"
+        )
+
+
 def consecutive_groups(n_in: int, group: int) -> torch.Tensor:
     """The group of each input where groups are neighbours; [I]. `group` -1: one for all."""
     size = n_in if group == -1 else group
@@ -89,3 +106,30 @@ def consecutive_groups(n_in: int, group: int) -> torch.Tensor:
 def group_count(n_in: int, group: int) -> int:
     """Groups of `group` inputs, the last may be shorter; one where `group` is -1."""
     return 1 if group == -1 else -(-n_in // group)
+
+
+def check_divides(size: int, length: int, what: str) -> None:
+    """Refuse a group that its writer cannot have meant: by counts alone, 33 would do where 32 gives as many groups.
+
+    Raises
+    ------
+    CheckpointError
+        `length` is no multiple of `size`.
+    """
+    if size != -1 and length % size:
+        raise CheckpointError(
+            f"{what} {length} long, which does not divide into groups of {size}; its configuration names another size "
+            "than it was made with, fetch both again"
+        )
+
+
+def check_may_be_cut(size: int, length: int, what: str) -> None:
+    """The same where a writer may cut the last group or block: of two powers of two, only one gives as many.
+
+    Raises
+    ------
+    CheckpointError
+        `length` is no multiple of `size`, which is no power of two.
+    """
+    if size & (size - 1):
+        check_divides(size, length, what)

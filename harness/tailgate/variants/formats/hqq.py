@@ -7,27 +7,24 @@ instead, and only hqq's arithmetic is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tailgate.errors import CheckpointError
 from tailgate.variants.formats.assemble import plain_matrices
+from tailgate.variants.formats.hqq_layer import CODES, PARTS, HqqLayer, read_layer
 from tailgate.variants.formats.library import LibraryFormat, LibraryLayer, LibraryPlan
 from tailgate.variants.formats.protocol import Description
 from tailgate.variants.formats.shards import Shards
+from tailgate.variants.formats.sound import refuse_zero_scales
 from tailgate.variants.source import Source
 
 if TYPE_CHECKING:
     import torch
 
-CODES = ".W_q"
-WEIGHTS = ("W_q", "scale", "zero")
-NUMBERS = ("nbits", "group_size", "axis")
-FLAGS = ("view_as_float", "quant_scale", "quant_zero")
-TYPES = ("float16", "bfloat16", "float32", "uint8", "int32")
-PACKINGS = frozenset({"8bit_u8", "4bit_u8", "3bit_32", "2bit_u8", "1bit_u8"})
-ABOUT_IT = ("offload_meta", "encoded_state_dict", "stores_quant_config", "channel_wise", "optimize", "round_zero")
-PARTS = frozenset((*WEIGHTS, *NUMBERS, *FLAGS, *ABOUT_IT, "shape", "packing", "unpack_view_dtype", "compute_dtype"))
+COMPARED = ("nbits", "group_size", "axis", "view_as_float")
+WHOLE = "weight_quant_params"
 
 
 def plan(source: Source, shards: Shards, settings: Mapping[str, Any], dtype: torch.dtype | None) -> LibraryPlan:
@@ -36,61 +33,62 @@ def plan(source: Source, shards: Shards, settings: Mapping[str, Any], dtype: tor
     Raises
     ------
     CheckpointError
-        A layer's settings are missing or of a kind that is not read.
+        A layer's settings are missing, contradict the configuration or its tensors, or are of a kind that is not read.
     """
     names = sorted(name.removesuffix(CODES) for name in shards.headers if name.endswith(CODES))
+    layers = {name: read_layer(shards, name) for name in names}
+    for layer in layers.values():
+        _compare(layer, settings, source.name)
     held = frozenset(f"{name}.{part}" for name in names for part in PARTS) & shards.headers.keys()
-    first = _meta(shards, names[0]) if names else {}
+    bits, groups = {layer.bits for layer in layers.values()}, {layer.group for layer in layers.values()}
     return LibraryPlan(
         description=Description(
             method="hqq",
-            bits=first.get("nbits"),
-            group=first.get("group_size"),
+            bits=next(iter(bits)) if len(bits) == 1 else None,
+            group=next(iter(groups)) if len(groups) == 1 else None,
             symmetric=False,
             unquantized=plain_matrices(shards, held),
         ),
-        storage=f"hqq int{first.get('nbits')}, groups of {first.get('group_size')}",
-        layers={f"{name}.weight": LibraryLayer(weight=_restored(shards, name)) for name in names},
+        storage=f"hqq {_in_words('int', bits)}, groups of {_in_words('', groups)}",
+        layers={
+            f"{name}.weight": LibraryLayer(weight=functools.partial(_restored, shards, layer))
+            for name, layer in layers.items()
+        },
         parts=held,
     )
 
 
-def _meta(shards: Shards, layer: str) -> dict[str, Any]:
-    """Settings of a layer as hqq's arithmetic takes them."""
-    import torch
+def _in_words(prefix: str, values: set[int]) -> str:
+    return " and ".join(f"{prefix}{value}" for value in sorted(values))
 
-    def text(key: str, known: frozenset[str]) -> str:
-        found = "".join(map(chr, shards.tensor(f"{layer}.{key}").tolist()))
-        if found not in known:
+
+def _compare(layer: HqqLayer, settings: Mapping[str, Any], source: str) -> None:
+    """Hold a layer's own settings against what the configuration says of it, where it says something."""
+    said = _said_of(layer.name, settings)
+    for key in COMPARED:
+        if said.get(key) is not None and said[key] != layer.settings[key]:
             raise CheckpointError(
-                f"{layer}.{key} of '{shards.name}' is {found[:40]!r}, not one of {', '.join(sorted(known))}; "
-                "fetch the files again"
+                f"layer {layer.name} of '{source}' is stored with {key}={layer.settings[key]}, its configuration says "
+                f"{said[key]!r}; fetch both again"
             )
-        return found
-
-    types = {f"torch.{name}": getattr(torch, name) for name in TYPES}
-    meta: dict[str, Any] = {key: int(shards.tensor(f"{layer}.{key}").item()) for key in NUMBERS}
-    meta |= {key: bool(shards.tensor(f"{layer}.{key}").item()) for key in FLAGS}
-    if meta["quant_scale"] or meta["quant_zero"]:
-        raise CheckpointError(f"layer {layer} of '{shards.name}' has quantized scales, which are not read")
-    return meta | {
-        "shape": torch.Size(shards.tensor(f"{layer}.shape").tolist()),
-        "packing": text("packing", PACKINGS),
-        "compute_dtype": types[text("compute_dtype", frozenset(types))],
-        "unpack_view_dtype": types[text("unpack_view_dtype", frozenset(types))],
-    }
 
 
-def _restored(shards: Shards, layer: str) -> Callable[[], torch.Tensor]:
-    def restore() -> torch.Tensor:
-        from hqq.core.quantize import Quantizer
+def _said_of(layer: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One table for all layers, or one for each kind of layer, named by the end of its name."""
+    table = settings.get("quant_config")
+    if isinstance(table, Mapping) and WHOLE not in table:
+        table = table.get(".".join(layer.split(".")[-2:]))
+    said = table.get(WHOLE) if isinstance(table, Mapping) else None
+    return said if isinstance(said, Mapping) else {}
 
-        meta = _meta(shards, layer)
-        meta |= {key: shards.tensor(f"{layer}.{key}") for key in ("scale", "zero")}
-        weight_OI: torch.Tensor = Quantizer.dequantize(shards.tensor(f"{layer}{CODES}"), meta)
-        return weight_OI.reshape(meta["shape"])
 
-    return restore
+def _restored(shards: Shards, layer: HqqLayer) -> torch.Tensor:
+    from hqq.core.quantize import Quantizer
+
+    meta = {**layer.settings, **{key: shards.tensor(f"{layer.name}.{key}") for key in ("scale", "zero")}}
+    refuse_zero_scales(meta["scale"], f"{layer.name}.scale", shards.name)
+    weight_OI: torch.Tensor = Quantizer.dequantize(shards.tensor(f"{layer.name}{CODES}"), meta)
+    return weight_OI.reshape(meta["shape"])
 
 
 FORMAT = LibraryFormat(name="hqq", package="hqq", extra="hqq", plan=plan, executions=("dequantized",))

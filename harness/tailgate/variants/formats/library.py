@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from tailgate.errors import CheckpointError, MissingPackageError
+from tailgate.variants.formats.guard import first_line, one_line
 from tailgate.variants.formats.protocol import Description, Execution, Read, Reading
 from tailgate.variants.formats.shards import Shards, open_shards
 from tailgate.variants.source import Source
@@ -74,7 +75,7 @@ class LibraryFormat:
 
     def describe(self, source: Source, config: Any) -> Description:
         """See `Format.describe`."""
-        with open_shards(source) as shards:
+        with one_line(source.name, self.name), open_shards(source) as shards:
             return self._plan(source, shards, config, None).description
 
     def read(self, reading: Reading) -> Read:
@@ -84,7 +85,7 @@ class LibraryFormat:
                 f"'{reading.source.name}' is stored by {self.name}, which is not installed; "
                 f"run: pip install 'tailgate[{self.extra}]'"
             )
-        with open_shards(reading.source) as shards:
+        with one_line(reading.source.name, self.name), open_shards(reading.source) as shards:
             plan = self._plan(reading.source, shards, reading.config, reading.dtype)
             return _read(reading, shards, plan, self._execution(reading, plan))
 
@@ -109,10 +110,11 @@ class LibraryFormat:
 
 def _read(reading: Reading, shards: Shards, plan: LibraryPlan, execution: Execution) -> Read:
     from tailgate.variants.formats.skeleton import filled, put
+    from tailgate.variants.formats.sound import plain_tensors
 
-    state = {name: shards.tensor(name) for name in shards.headers if name not in plan.parts}
+    state = plain_tensors(shards, plan.parts)
     for name, layer in plan.layers.items():
-        state[name] = _finite(_decoded(layer, name, shards.name), name, shards.name).to(reading.dtype)
+        state[name] = _finite(_decoded(layer, name, shards.name).to(reading.dtype), name, shards.name)
     module, notes = filled(_told(reading), state, frozenset(name.removesuffix(".weight") for name in plan.layers))
     del state
     if execution == "packed":
@@ -144,11 +146,14 @@ def _decoded(layer: LibraryLayer, name: str, source: str) -> torch.Tensor:
     except (CheckpointError, torch.OutOfMemoryError, MemoryError):
         raise
     except Exception as error:  # the libraries raise any kind for parts that do not fit; all mean the same here
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"cannot decode {name} of '{source}': {first}; fetch the files again") from error
+        raise CheckpointError(
+            f"cannot decode {name} of '{source}': {first_line(error)}; fetch the files again"
+        ) from error
 
 
 def _finite(weight: torch.Tensor, name: str, source: str) -> torch.Tensor:
-    if not bool(weight.isfinite().all()):
+    from tailgate.variants.formats.sound import is_finite
+
+    if not is_finite(weight):
         raise CheckpointError(f"{name} of '{source}' has a scale that is not finite; fetch the files again")
     return weight

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +16,8 @@ from tailgate.errors import CheckpointError
 from tailgate.variants.formats.assemble import plain_matrices
 from tailgate.variants.formats.library import LibraryFormat, LibraryLayer, LibraryPlan
 from tailgate.variants.formats.protocol import Description
-from tailgate.variants.formats.shards import Shards
+from tailgate.variants.formats.shards import FLOATS, Shards
+from tailgate.variants.formats.sound import refuse_dead_codes
 from tailgate.variants.source import Source
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 MAP = "quanto_qmap.json"
 NONE = "none"
 BITS = {"qint2": 2, "qint4": 4, "qint8": 8, "qfloat8": 8, "qfloat8_e4m3fn": 8, "qfloat8_e5m2": 8}
+INT8, BYTES, FLOAT8 = frozenset({"I8"}), frozenset({"U8"}), frozenset({"F8_E4M3", "F8_E5M2"})
+CODES = {kind: FLOAT8 if kind.startswith("qfloat8") else INT8 if BITS[kind] == 8 else BYTES for kind in BITS}
 
 
 def plan(source: Source, shards: Shards, settings: Mapping[str, Any], dtype: torch.dtype | None) -> LibraryPlan:
@@ -38,9 +42,10 @@ def plan(source: Source, shards: Shards, settings: Mapping[str, Any], dtype: tor
     loaded = functools.cache(functools.partial(_loaded, source))
     kind = sorted(set(kinds.values()))
     held = frozenset(name for name in shards.headers if _is_part(name, kinds))
-    for layer in kinds:
+    for layer, each in kinds.items():
         if not any(name.startswith(f"{layer}.weight._") for name in held):
             raise CheckpointError(f"'{source.name}' holds no codes of layer {layer}, which its {MAP} names")
+        _check_sizes(shards, f"{layer}.weight", each)
     return LibraryPlan(
         description=Description(
             method=f"quanto {' and '.join(kind)}",
@@ -49,7 +54,10 @@ def plan(source: Source, shards: Shards, settings: Mapping[str, Any], dtype: tor
             unquantized=plain_matrices(shards, held),
         ),
         storage=f"quanto {' and '.join(kind)}",
-        layers={f"{layer}.weight": LibraryLayer(weight=functools.partial(_restored, loaded, layer)) for layer in kinds},
+        layers={
+            f"{layer}.weight": LibraryLayer(weight=functools.partial(_restored, loaded, layer, source.name))
+            for layer in kinds
+        },
         parts=held,
     )
 
@@ -86,8 +94,31 @@ def _is_part(name: str, kinds: Mapping[str, str]) -> bool:
     return layer in kinds and last in ("input_scale", "output_scale")
 
 
-def _restored(loaded: Callable[[], Any], layer: str) -> torch.Tensor:
-    weight: torch.Tensor = loaded().get_submodule(layer).weight.dequantize()
+def _check_sizes(shards: Shards, weight: str, kind: str) -> None:
+    """Hold scales against codes: torch would stretch scales of another size over them."""
+    per_byte = 8 // BITS[kind]
+    codes = f"{weight}._data" if per_byte == 1 else f"{weight}._data._data"  # narrow codes are packed by column
+    header = shards.expect(codes, CODES[kind], shards.header(codes).shape)
+    count = math.prod(shards.header(f"{weight}._scale").shape)
+    shapes = ((count, 1), *([()] if count == 1 else []))
+    shards.expect(f"{weight}._scale", FLOATS, *shapes)
+    if len(header.shape) != 2 or header.shape[0] != -(-count // per_byte):
+        raise CheckpointError(
+            f"tensor {codes} of '{shards.name}' is {list(header.shape)}, which does not fit {count} scales of {kind}; "
+            "fetch the file again"
+        )
+    if per_byte > 1:
+        shards.expect(f"{weight}._shift", FLOATS | BYTES, *shapes)
+
+
+def _restored(loaded: Callable[[], Any], layer: str, source: str) -> torch.Tensor:
+    import torch
+
+    held = loaded().get_submodule(layer).weight
+    plain = held if hasattr(held, "_scale") else held.weight_qbits_tensor()  # where they are laid out for a kernel
+    codes_nC = plain._data.unpack() if hasattr(plain._data, "unpack") else plain._data
+    refuse_dead_codes(plain._scale.flatten(), codes_nC.view(torch.uint8), f"{layer}.weight", source)
+    weight: torch.Tensor = held.dequantize()
     return weight
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tailgate.errors import CheckpointError
-from tailgate.variants.source import Source
+from tailgate.variants.source import Source, tensor_files, weight_map
 
 if TYPE_CHECKING:
     import torch
@@ -96,7 +95,7 @@ def open_shards(source: Source) -> Iterator[Shards]:
 
     with ExitStack() as stack:
         try:
-            opened = {path: stack.enter_context(safe_open(path, framework="pt")) for path in _files(source)}
+            opened = {path: stack.enter_context(safe_open(path, framework="pt")) for path in tensor_files(source)}
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"damaged weights of '{source.name}': {error}; fetch the file again") from error
         shards = Shards(source, opened)
@@ -104,25 +103,8 @@ def open_shards(source: Source) -> Iterator[Shards]:
         yield shards
 
 
-def _files(source: Source) -> list[Path]:
-    """The files of the index; else the one file of that name; else whatever lies there, as older tools named it."""
-    if (source.folder / INDEX).is_file():
-        return sorted({source.folder / name for name in _weight_map(source).values()})
-    single = source.folder / SINGLE
-    return [single] if single.is_file() else sorted(source.folder.glob("*.safetensors"))
-
-
-def _weight_map(source: Source) -> dict[str, str]:
-    found = json.loads((source.folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
-    if any(Path(name).name != name for name in found.values()):
-        raise CheckpointError(f"the index of '{source.name}' names files outside its folder; fetch it again")
-    return dict(found)
-
-
 def _check_index(source: Source, opened: Mapping[Path, Any]) -> None:
-    if not (source.folder / INDEX).is_file():
-        return
     held = {path.name: set(file.keys()) for path, file in opened.items()}
-    for name, file in _weight_map(source).items():
+    for name, file in weight_map(source).items():
         if name not in held[file]:
             raise CheckpointError(f"tensor {name} of '{source.name}' is not in {file}, as its index says; fetch both")

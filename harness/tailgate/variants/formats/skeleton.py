@@ -6,14 +6,13 @@ The loader knows how names of files become names of modules, fuses experts, ties
 from __future__ import annotations
 
 import copy
-import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, cast
 
 import torch
 
 from tailgate.errors import CheckpointError
+from tailgate.variants.complete import check_complete, check_used, no_reports
 from tailgate.variants.formats.protocol import Reading
 from tailgate.variants.linear import replace_module
 from tailgate.variants.source import Source
@@ -38,7 +37,7 @@ def filled(
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise CheckpointError(f"'{name}' is a {config.model_type}, for which transformers has no decoder")
     try:
-        with _no_reports():
+        with no_reports():
             module, told = cast(Any, MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]).from_pretrained(
                 None,
                 config=config,
@@ -52,36 +51,10 @@ def filled(
     except Exception as error:  # transformers raises many kinds for tensors that do not fit; all mean the same here
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"cannot load the weights of '{name}': {first}") from error
-    _check_complete(name, told)
+    check_complete(name, told)
     notes = _left_over(name, told["unexpected_keys"], state, quantized)
     _take_generation_config(module, reading.source)
     return module, notes
-
-
-@contextmanager
-def _no_reports() -> Iterator[None]:
-    """Keep transformers from printing what is checked and reported here."""
-    logger = logging.getLogger("transformers")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-def _check_complete(name: str, told: Mapping[str, Any]) -> None:
-    if missing := sorted(told["missing_keys"]):
-        raise CheckpointError(
-            f"'{name}' lacks {len(missing)} tensors that its configuration asks for (first: {missing[0]}); "
-            "a file is missing or belongs to another model"
-        )
-    if mismatched := sorted(told["mismatched_keys"], key=str):
-        key, seen, expected = (*mismatched[0], None, None)[:3]
-        raise CheckpointError(
-            f"tensor {key} of '{name}' is {seen and list(seen)}, its configuration asks for "
-            f"{expected and list(expected)}; fetch both again"
-        )
 
 
 def _left_over(
@@ -89,11 +62,7 @@ def _left_over(
 ) -> tuple[str, ...]:
     """Notes on biases of zeros, which some tools give every quantized layer; anything else left over is refused."""
     empty = {key for key in unexpected if _is_empty_bias(key, state, quantized)}
-    if left := sorted(unexpected - empty):
-        raise CheckpointError(
-            f"'{name}' holds {len(left)} tensors that its configuration has no use for (first: {left[0]}); "
-            "its files and its configuration disagree"
-        )
+    check_used(name, unexpected - empty)
     return (f"left out {len(empty)} biases that are zero throughout and not part of the model",) if empty else ()
 
 

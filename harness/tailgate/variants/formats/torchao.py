@@ -11,11 +11,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic import ValidationError
+
 from tailgate.errors import CheckpointError
 from tailgate.variants.formats.assemble import plain_matrices
 from tailgate.variants.formats.library import LibraryFormat, LibraryLayer, LibraryPlan
 from tailgate.variants.formats.protocol import Description
 from tailgate.variants.formats.shards import Shards
+from tailgate.variants.formats.sound import check_finite, check_width, refuse_zero_scales
+from tailgate.variants.formats.torchao_tensor import BITS, CODES, FLOAT8, SCALES, Kind, Stored, read_stored
 from tailgate.variants.source import Source
 
 if TYPE_CHECKING:
@@ -25,8 +29,6 @@ if TYPE_CHECKING:
 
 PLAIN = "Tensor"
 NAMES = "tensor_names"
-BITS = {"Int8Tensor": 8, "Float8Tensor": 8, "IntxUnpackedToInt8Tensor": None}
-FLOAT8 = "Float8Tensor"
 
 
 def plan(source: Source, shards: Shards, settings: Mapping[str, Any], dtype: torch.dtype | None) -> LibraryPlan:
@@ -37,37 +39,34 @@ def plan(source: Source, shards: Shards, settings: Mapping[str, Any], dtype: tor
     CheckpointError
         Its metadata is missing or damaged, or names a kind of tensor that is not read.
     """
-    kinds = {name: kind for name, kind in _metadata(source).items() if kind["_type"] != PLAIN}
+    kinds = {name: kind for name, kind in _metadata(source).items() if kind.type != PLAIN}
     _check_kinds(source, kinds)
-    held = {name: _parts_of(shards, name, kind) for name, kind in kinds.items()}
-    parts = frozenset(part for each in held.values() for part in each.values())
-    rounded = sorted({_activations(kind) for kind in kinds.values()} - {""})
+    held = [read_stored(shards, name, kind) for name, kind in kinds.items()]
+    parts = frozenset(part for each in held for part in each.parts.values())
+    rounded = sorted({each.activations for each in held} - {""})
     return LibraryPlan(
         description=Description(
             method=f"torchao {_config_name(settings)}",
-            bits=_one({_bits(kind) for kind in kinds.values()}),
-            group=_group({_block(shards, held[name], kind) for name, kind in kinds.items()}),
+            bits=_one({each.bits for each in held}),
+            group=_group(held),
             symmetric=None,
             activations=" and ".join(rounded),
             unquantized=plain_matrices(shards, parts),
         ),
-        storage=" and ".join(sorted({kind["_type"] for kind in kinds.values()})) + ", torchao",
+        storage=" and ".join(sorted({kind.type for kind in kinds.values()})) + ", torchao",
         layers={
-            name: LibraryLayer(
-                weight=_restored(shards, name, kind, held[name]), replace=_kept(shards, name, kind, held[name], dtype)
-            )
-            for name, kind in kinds.items()
+            each.name: LibraryLayer(weight=_restored(shards, each), replace=_kept(shards, each, dtype)) for each in held
         },
         parts=parts,
         rounds_inputs=bool(rounded),
     )
 
 
-def _metadata(source: Source) -> dict[str, dict[str, Any]]:
+def _metadata(source: Source) -> dict[str, Kind]:
     """Kind and attributes of every tensor, from the headers of all files."""
     from safetensors import safe_open
 
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Kind] = {}
     for path in (path for path in source.weight_files if path.suffix == ".safetensors"):
         with safe_open(path, framework="pt") as file:
             told = file.metadata() or {}
@@ -75,36 +74,31 @@ def _metadata(source: Source) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _parsed(source: Source, path: Path, told: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def _parsed(source: Source, path: Path, told: Mapping[str, str]) -> dict[str, Kind]:
     try:
         names = json.loads(told[NAMES])
-        kinds = {str(name): json.loads(told[name]) for name in names}
-        if any(kind["_type"] != PLAIN and not isinstance(kind["_data"], dict) for kind in kinds.values()):
-            raise ValueError("a tensor has no attributes")
+        return {str(name): Kind.model_validate_json(told[name]) for name in names}
     except (KeyError, ValueError, TypeError) as error:
         raise CheckpointError(
-            f"{path.name} of '{source.name}' has no metadata of torchao ({error!r}); save it again by transformers "
-            "5.16 or newer, as safetensors"
+            f"{path.name} of '{source.name}' has no metadata of torchao ({_reason(error)}); save it again by "
+            "transformers 5.16 or newer, as safetensors"
         ) from error
-    return kinds
 
 
-def _check_kinds(source: Source, kinds: Mapping[str, Mapping[str, Any]]) -> None:
-    strange = sorted({kind["_type"] for kind in kinds.values()} - set(BITS))
+def _reason(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return repr(error)
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+def _check_kinds(source: Source, kinds: Mapping[str, Kind]) -> None:
+    strange = sorted({kind.type for kind in kinds.values()} - set(BITS))
     if strange:
         raise CheckpointError(
             f"'{source.name}' holds torchao tensors of a kind that is not read ({', '.join(strange)}): their layout is "
             f"that of a GPU kernel; kinds read: {', '.join(BITS)}"
         )
-
-
-def _parts_of(shards: Shards, name: str, kind: Mapping[str, Any]) -> dict[str, str]:
-    """Attribute of the tensor -> stored tensor that holds it."""
-    module, _, parameter = name.rpartition(".")
-    found = {part: f"{module}._{parameter}_{part}" for part in kind["_tensor_data_names"]}
-    for stored in found.values():
-        shards.header(stored)
-    return found
 
 
 def _config_name(settings: Mapping[str, Any]) -> str:
@@ -113,65 +107,44 @@ def _config_name(settings: Mapping[str, Any]) -> str:
     return str(inner.get("_type", "")) if isinstance(inner, Mapping) else str(inner or "")
 
 
-def _bits(kind: Mapping[str, Any]) -> int | None:
-    target = kind["_data"].get("target_dtype")
-    if isinstance(target, Mapping):
-        return int("".join(letter for letter in str(target.get("_data")) if letter.isdigit()) or 0) or None
-    return BITS[kind["_type"]]
-
-
-def _block(shards: Shards, parts: Mapping[str, str], kind: Mapping[str, Any]) -> tuple[int, int]:
-    """Inputs that share a scale, and inputs of the layer."""
-    columns = int(shards.header(parts["qdata"]).shape[-1])
-    block = kind["_data"].get("block_size") or [columns]
-    return int(block[-1]), columns
-
-
-def _group(blocks: set[tuple[int, int]]) -> int | None:
+def _group(held: list[Stored]) -> int | None:
     """Inputs that share a scale, where all layers agree; -1: whole rows."""
-    if all(size == columns for size, columns in blocks):
+    if all(each.block[1] == each.shape[1] for each in held):
         return -1
-    return cast("int | None", _one({size for size, _ in blocks}))
-
-
-def _activations(kind: Mapping[str, Any]) -> str:
-    """How the input of a layer is rounded before its product."""
-    data = kind["_data"]
-    if data.get("activation_quantization"):
-        return str(data["activation_quantization"])
-    if data.get("act_quant_kwargs"):
-        return "float8, dynamic" if kind["_type"] == FLOAT8 else "int8, dynamic"
-    return ""
+    return cast("int | None", _one({each.block[1] for each in held}))
 
 
 def _one(values: set[Any]) -> Any:
     return next(iter(values)) if len(values) == 1 else None
 
 
-def _rebuilt(shards: Shards, name: str, kind: Mapping[str, Any], parts: Mapping[str, str]) -> torch.Tensor:
+def _rebuilt(shards: Shards, held: Stored) -> torch.Tensor:
     from torchao.prototype.safetensors.safetensors_support import unflatten_tensor_state_dict
 
-    tensors = {stored: shards.tensor(stored) for stored in parts.values()}
-    rebuilt, _ = unflatten_tensor_state_dict(tensors, {NAMES: json.dumps([name]), name: json.dumps(kind)})
-    return cast("torch.Tensor", rebuilt[name])
+    tensors = {stored: shards.tensor(stored) for stored in held.parts.values()}
+    told = held.kind.model_dump_json(by_alias=True)
+    rebuilt, _ = unflatten_tensor_state_dict(tensors, {NAMES: json.dumps([held.name]), held.name: told})
+    return cast("torch.Tensor", rebuilt[held.name])
 
 
-def _restored(
-    shards: Shards, name: str, kind: Mapping[str, Any], parts: Mapping[str, str]
-) -> Callable[[], torch.Tensor]:
+def _restored(shards: Shards, held: Stored) -> Callable[[], torch.Tensor]:
     def restore() -> torch.Tensor:
-        return cast("torch.Tensor", cast(Any, _rebuilt(shards, name, kind, parts)).dequantize())
+        for part, stored in held.parts.items():
+            if part not in (CODES, SCALES):  # those decide the weights, which are looked at themselves
+                check_finite(shards.tensor(stored), stored, shards.name)
+        refuse_zero_scales(shards.tensor(held.parts[SCALES]), held.parts[SCALES], shards.name)
+        if held.kind.type != FLOAT8:
+            check_width(shards.tensor(held.parts[CODES]), held.bits or 8, held.parts[CODES], shards.name)
+        return cast("torch.Tensor", cast(Any, _rebuilt(shards, held)).dequantize())
 
     return restore
 
 
-def _kept(
-    shards: Shards, name: str, kind: Mapping[str, Any], parts: Mapping[str, str], dtype: torch.dtype | None
-) -> Callable[[], Replace]:
+def _kept(shards: Shards, held: Stored, dtype: torch.dtype | None) -> Callable[[], Replace]:
     def keep() -> Replace:
         import torch
 
-        weight = _computing_in(_rebuilt(shards, name, kind, parts), dtype or torch.float32)
+        weight = _computing_in(_rebuilt(shards, held), dtype or torch.float32)
 
         def replace(linear: torch.nn.Linear) -> torch.nn.Module:
             linear.weight = torch.nn.Parameter(weight, requires_grad=False)

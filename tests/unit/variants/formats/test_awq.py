@@ -46,6 +46,15 @@ def test_both_orders_of_the_same_weights_give_the_same_model(tmp_path):
     assert all(torch.equal(tensor, state[name]) for name, tensor in gemm.state_dict().items())
 
 
+@pytest.mark.parametrize("execution", ["dequantized", "packed"])
+def test_fingerprint_is_stable_and_covers_the_codes(execution, tmp_path):
+    one, other = (golden("awq", "gemm", tmp_path / each) for each in ("one", "other"))
+    first, second = (read(f"{told.folder}@stored:execution={execution}").facts.fingerprint for told in (one, other))
+    assert first == second
+    edit_tensors(other.layers, lambda tensors: tensors[f"{DOWN}.qweight"].view(-1)[:1].bitwise_xor_(1))
+    assert read(f"{other.folder}@stored:execution={execution}").facts.fingerprint != first
+
+
 def test_description_names_the_order_and_the_grid(tmp_path):
     variant = resolve(str(golden("awq", "gemm", tmp_path).folder), "cpu")
     found = describe_checkpoint(variant.source, variant.config)
@@ -67,6 +76,7 @@ def cut_codes(tensors):
         ({"bits": 8}, None, "bits=8"),
         ({"version": "marlin"}, None, "version='marlin'"),
         ({"group_size": 0}, None, "group_size=0"),
+        ({"group_size": 33}, None, r"down_proj of .* are 128 long, which does not divide into groups of 33"),
         ({"group_size": 64}, None, r"qzeros of .* is I32 \[4, 8\], its configuration asks for I32 \[2, 8\]"),
         ({"version": "gemv"}, None, r"qzeros of .* its configuration asks for"),
         ({}, zero_scale, r"down_proj has 1 scales that are zero or not finite"),

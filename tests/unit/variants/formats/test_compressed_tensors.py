@@ -155,6 +155,7 @@ def change_group(folder, **changes):
         ({"num_bits": 8}, r"weight_packed of .* is I32 \[64, 12\], its configuration asks for I32 \[64, 24\]"),
         ({"group_size": 16}, r"weight_scale of .* is F16 \[64, 3\], its configuration asks for .*\[64, 6\]"),
         ({"group_size": 0}, "group_size=0 is no size"),
+        ({"group_size": 33}, r"down_proj .* 96 long, which does not divide into groups of 33"),
         ({"symmetric": False}, "holds no tensor .*weight_zero_point"),
         ({"strategy": "attn_head"}, "shares the scales of weights per attn_head"),
         ({"type": "float", "num_bits": 4}, "rounds weights to float4"),

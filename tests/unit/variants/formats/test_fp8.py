@@ -117,6 +117,28 @@ def test_stored_input_scales_are_used_and_are_part_of_the_fingerprint(tmp_path):
     assert read(one).facts.fingerprint != read(other).facts.fingerprint
 
 
+@pytest.mark.parametrize("execution", ["dequantized", "packed"])
+def test_fingerprint_is_stable_and_covers_the_codes(execution, tmp_path):
+    one, other = (in_blocks(tmp_path / each) for each in ("one", "other"))
+    first, second = (read(f"{folder}@stored:execution={execution}").facts.fingerprint for folder in (one, other))
+    assert first == second
+    edit_tensors(other / "model.safetensors", lambda tensors: code(tensors).bitwise_xor_(1))
+    assert read(f"{other}@stored:execution={execution}").facts.fingerprint != first
+
+
+def test_last_blocks_may_be_cut_where_blocks_are_a_power_of_two(tmp_path):
+    """As DeepSeek ships them: 576 outputs in blocks of 128. Here outputs are 32, 64 and 128, so one block of each."""
+    folder = in_blocks(tmp_path, (32, 64))
+    edit_config(folder, weight_block_size=[128, 64])
+
+    def keep_first(tensors):
+        for name in [name for name in tensors if name.endswith("weight_scale_inv")]:
+            tensors[name] = tensors[name][:1].clone()
+
+    edit_tensors(folder / "model.safetensors", keep_first)
+    assert read(folder).facts.quantized_tensors == 14
+
+
 def test_description_names_blocks_activations_and_scales_of_keys_and_values(tmp_path):
     found = described(in_blocks(tmp_path / "blocks", scale_fmt="ue8m0"))
     assert (found.method, found.bits, found.group) == ("fp8", 8, 32)
@@ -135,6 +157,23 @@ def drop(name):
     return lambda tensors: tensors.pop(f"{DOWN}.{name}")
 
 
+def code(tensors):
+    """The bytes of the first code."""
+    return tensors[f"{DOWN}.weight"].view(torch.uint8).view(-1)[:1]
+
+
+def spoil_code(tensors):
+    code(tensors).fill_(0x7F)  # NaN
+
+
+def flatten(tensors):
+    tensors[f"{DOWN}.weight"] = tensors[f"{DOWN}.weight"].flatten()
+
+
+def spoil_plain(tensors):
+    tensors["model.norm.weight"][3] = float("inf")
+
+
 def spoil(tensors):
     tensors[f"{DOWN}.weight_scale_inv"][0, 0] = 0
 
@@ -148,11 +187,24 @@ def store_plainly(tensors):
     ("changes", "edit", "message"),
     [
         ({"weight_block_size": [64, 64]}, None, r"weight_scale_inv of .* is F32 .*its configuration asks for"),
+        (
+            {"weight_block_size": [33, 32]},
+            None,
+            r"columns of layer .* are \d+ long, which does not divide into groups of 33",
+        ),
+        (
+            {"weight_block_size": [32, 33]},
+            None,
+            r"rows of layer .* are \d+ long, which does not divide into groups of 33",
+        ),
         ({"weight_block_size": [0, 32]}, None, r"weight_block_size=\(0, 32\)"),
         ({"activation_scheme": "none"}, None, "activation_scheme='none'"),
         ({"activation_scheme": "static"}, None, "has no input_scale or activation_scale"),
         ({"fmt": "e5m2"}, None, "fmt='e5m2'"),
         ({}, drop("weight_scale_inv"), r"layer model\.layers\.1\.mlp\.down_proj of .* has no weight_scale_inv"),
+        ({}, flatten, r"down_proj\.weight of .* is \[8192\], not \[outputs, inputs\]"),
+        ({}, spoil_code, r"tensor model\.layers\.1\.mlp\.down_proj\.weight of .* holds 1 values .*first: nan"),
+        ({}, spoil_plain, r"tensor model\.norm\.weight of .* holds 1 values that are not finite \(first: inf\)"),
         ({}, spoil, "down_proj has 1 scales that are zero or not finite"),
         (
             {},
@@ -167,5 +219,6 @@ def test_checkpoint_that_contradicts_itself_is_refused(changes, edit, message, t
     edit_config(folder, **changes)
     if edit:
         edit_tensors(folder / "model.safetensors", edit)
-    with pytest.raises(CheckpointError, match=message):
-        read(folder)
+    for execution in ("dequantized", "packed"):
+        with pytest.raises(CheckpointError, match=message):
+            read(f"{folder}@stored:execution={execution}")

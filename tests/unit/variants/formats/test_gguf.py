@@ -1,14 +1,15 @@
-"""GGUF: every type that the gguf package decodes is read with its values, and files say what they are."""
+"""GGUF: types are read with the values of ggml's block layouts, damage is refused, and files say what they are."""
 
 import gguf
 import numpy as np
 import pytest
-import torch
-from transformers import AutoModelForCausalLM
 
 from tailgate.errors import CheckpointError
-from tailgate.variants.formats.gguf import FLOATS, MINIMUM, SCALE_ONLY, describe
+from tailgate.variants.formats.gguf import FLOATS, MINIMUM, SCALE_ONLY, SCALES, describe
+from tailgate.variants.load import load
 from tailgate.variants.source import Source
+from tailgate.variants.variant import resolve
+from tests.support.tiny import save_tiny
 from tests.support.tiny_gguf import QUANTIZED, SIZE, save_tiny_gguf
 
 Kind = gguf.GGMLQuantizationType
@@ -23,19 +24,149 @@ def source(path):
     return Source(name=str(path), folder=path.parent, gguf_file=path.name)
 
 
+@pytest.fixture
+def read(tmp_path, monkeypatch):
+    """Our own loading; the tiny file holds no tokenizer."""
+    tokenizer = resolve(str(save_tiny(tmp_path / "other")), "cpu").tokenizer
+    monkeypatch.setattr("tailgate.variants.variant.load_tokenizer", lambda source: tokenizer)
+    return lambda path: load(resolve(str(path), "cpu"))
+
+
 def test_the_common_k_and_i_quants_are_among_the_types_that_the_package_decodes():
     assert set(DECODED) >= COMMON
 
 
 @pytest.mark.parametrize("name", DECODED)
-def test_every_type_is_read_with_the_values_of_the_gguf_package(name, tmp_path):
+def test_every_type_is_read_with_the_values_of_the_gguf_package(name, tmp_path, read):
     values = save_tiny_gguf(tmp_path / "model.gguf", Kind[name])
-    model = AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file="model.gguf", dtype=torch.float32)
-    state = model.state_dict()
+    state = read(tmp_path / "model.gguf").module.state_dict()
     for stored, ours in QUANTIZED.items():
         assert values[stored].shape == (SIZE, SIZE)
         assert np.unique(values[stored]).size > 2
         assert np.array_equal(state[ours].numpy(), values[stored]), stored
+
+
+def fp16(blocks_nB, at):
+    return np.ascontiguousarray(blocks_nB[:, at : at + 2]).view(np.float16).astype(np.float32)
+
+
+def q4_0(blocks_nB):
+    """18 bytes: fp16 scale, 16 bytes whose low halves are the first 16 codes and whose high halves the rest."""
+    qs = blocks_nB[:, 2:].astype(np.int32)
+    return fp16(blocks_nB, 0) * (np.concatenate([qs & 15, qs >> 4], axis=1) - 8)
+
+
+def q8_0(blocks_nB):
+    """34 bytes: fp16 scale, 32 signed codes."""
+    return fp16(blocks_nB, 0) * blocks_nB[:, 2:].view(np.int8)
+
+
+def q4_k(blocks_nB):
+    """144 bytes: fp16 scale and minimum, 8 scales and 8 minima of 6 bits in 12 bytes, 128 bytes of codes."""
+    d, dmin, qs = fp16(blocks_nB, 0), fp16(blocks_nB, 2), blocks_nB[:, 16:].astype(np.int32)
+    packed = blocks_nB[:, 4:16].astype(np.int32)
+    values = []
+    for part in range(8):  # of 32 codes each
+        if part < 4:
+            scale, minimum = packed[:, part] & 63, packed[:, part + 4] & 63
+        else:
+            scale = packed[:, part + 4] & 15 | packed[:, part - 4] >> 6 << 4
+            minimum = packed[:, part + 4] >> 4 | packed[:, part] >> 6 << 4
+        half = qs[:, part // 2 * 32 : part // 2 * 32 + 32]
+        codes = half >> 4 if part % 2 else half & 15
+        values.append(d * scale[:, None] * codes - dmin * minimum[:, None])
+    return np.concatenate(values, axis=1)
+
+
+def q6_k(blocks_nB):
+    """210 bytes: low 4 bits of codes in 128, high 2 bits in 64, 16 signed scales, fp16 scale."""
+    low, high = blocks_nB[:, :128].astype(np.int32), blocks_nB[:, 128:192].astype(np.int32)
+    scales, d = blocks_nB[:, 192:208].view(np.int8).astype(np.int32), fp16(blocks_nB, 208)
+    values = []
+    for part in range(8):  # of 32 codes each; four of them share 64 low bytes and 32 high ones
+        at, quarter = part // 4, part % 4
+        codes = low[:, 64 * at + 32 * (quarter % 2) :][:, :32] >> 4 * (quarter // 2) & 15
+        codes = (codes | (high[:, 32 * at :][:, :32] >> 2 * quarter & 3) << 4) - 32
+        values.append(d * np.repeat(scales[:, 2 * part : 2 * part + 2], 16, axis=1) * codes)
+    return np.concatenate(values, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "decode", "width"), [("Q4_0", q4_0, 18), ("Q8_0", q8_0, 34), ("Q4_K", q4_k, 144), ("Q6_K", q6_k, 210)]
+)
+def test_weights_are_those_of_ggmls_block_layouts(name, decode, width, tmp_path, read):
+    path = tmp_path / "model.gguf"
+    save_tiny_gguf(path, Kind[name])
+    stored = {tensor.name: np.array(tensor.data) for tensor in gguf.GGUFReader(path).tensors}
+    state = read(path).module.state_dict()
+    for theirs, ours in QUANTIZED.items():
+        expected = decode(stored[theirs].reshape(-1, width)).reshape(SIZE, SIZE)
+        assert np.array_equal(state[ours].numpy(), expected.astype(np.float32)), theirs
+
+
+def edit(path, edit_blocks, name="blk.0.ffn_down.weight"):
+    """Change the blocks [n, B] of a tensor in the file."""
+    (tensor,) = [each for each in gguf.GGUFReader(path, "r+").tensors if each.name == name]
+    edit_blocks(tensor.data.reshape(-1, gguf.GGML_QUANT_SIZES[tensor.tensor_type][1]))
+
+
+@pytest.mark.parametrize("name", ["Q4_0", "Q8_0", "Q4_K", "Q6_K"])
+def test_fingerprint_is_stable_and_covers_the_codes(name, tmp_path, read):
+    one, other = tmp_path / "one.gguf", tmp_path / "other.gguf"
+    for path in (one, other):
+        save_tiny_gguf(path, Kind[name])
+    first = read(one).facts.fingerprint
+    assert read(other).facts.fingerprint == first
+
+    def flip(blocks_nB):
+        blocks_nB[0, 17] ^= 1  # a code in every layout
+
+    edit(other, flip)
+    assert read(other).facts.fingerprint != first
+
+
+def set_scales(name, bits, blocks_nB):
+    """Set all fp16 scales of blocks."""
+    for at in SCALES[name]:
+        blocks_nB[:, at : at + 2] = np.frombuffer(np.uint16(bits).tobytes(), np.uint8)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")  # of infinity times zero, as the package decodes it
+@pytest.mark.parametrize(("bits", "value"), [(0x7E00, "nan"), (0x7C00, "-?inf|nan")])
+@pytest.mark.parametrize("name", ["Q4_0", "Q8_0", "Q4_K", "Q6_K"])
+def test_a_scale_that_is_not_finite_is_refused(name, bits, value, tmp_path, read):
+    path = tmp_path / "model.gguf"
+    save_tiny_gguf(path, Kind[name])
+    edit(path, lambda blocks_nB: set_scales(name, bits, blocks_nB[:1]))
+    with pytest.raises(CheckpointError, match=rf"down_proj\.weight of .* not finite \(first: ({value})\)"):
+        read(path)
+
+
+@pytest.mark.parametrize("bits", [0x0000, 0x8000])
+@pytest.mark.parametrize("name", sorted(set(SCALES) & set(DECODED)))
+def test_scales_that_were_zeroed_are_refused(name, bits, tmp_path, read):
+    path = tmp_path / "model.gguf"
+    save_tiny_gguf(path, Kind[name])
+    edit(path, lambda blocks_nB: set_scales(name, bits, blocks_nB[1:]))
+    read(path)  # one block has its scale: the rest may be too small for fp16
+    edit(path, lambda blocks_nB: set_scales(name, bits, blocks_nB))
+    with pytest.raises(
+        CheckpointError, match=rf"all scales of blk\.0\.ffn_down\.weight of .* its {name} codes are not"
+    ):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["Q4_0", "Q4_1", "Q5_0", "Q8_0", "TQ2_0"])
+def test_a_matrix_of_zeros_is_legitimate(name, tmp_path, read):
+    path = tmp_path / "model.gguf"
+    save_tiny_gguf(path, Kind[name])
+    zeros = gguf.quantize(np.zeros((SIZE, SIZE), np.float32), Kind[name])
+
+    def put(blocks_nB):
+        blocks_nB[:] = zeros.reshape(blocks_nB.shape)
+
+    edit(path, put)
+    read(path)
 
 
 @pytest.mark.parametrize("name", DECODED)

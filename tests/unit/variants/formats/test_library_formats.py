@@ -8,6 +8,7 @@ import json
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from tailgate.engine.native.few_rows import is_plain_linear
 from tailgate.errors import CheckpointError, MissingPackageError, VariantError
@@ -101,6 +102,26 @@ def fingerprint(folder):
     return read(f"{folder}@stored:execution=packed").facts.fingerprint
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "codes"),
+    [
+        ("hqq", "int4", "0.mlp.down_proj.W_q"),
+        ("hqq", "int3", "0.mlp.down_proj.W_q"),
+        ("quanto", "qint8", "0.mlp.down_proj.weight._data"),
+        ("quanto", "qint4", "0.mlp.down_proj.weight._data._data"),
+    ],
+)
+def test_fingerprints_of_dequantized_weights_are_stable_and_cover_the_codes(kind, name, codes, tmp_path):
+    needs(kind)
+    one, other = (library_golden(kind, name, tmp_path / each) for each in ("one", "other"))
+    first = read(one.folder).facts.fingerprint
+    assert read(other.folder).facts.fingerprint == first
+    stored = load_file(other.file)[f"model.layers.{codes}"]
+    stored.view(torch.uint8)[0, 0] ^= 1
+    edit_file(other.file, **{codes: stored})
+    assert read(other.folder).facts.fingerprint != first
+
+
 def test_a_checkpoint_that_rounds_inputs_is_not_read_as_weights_alone(tmp_path):
     needs("torchao")
     folder = library_golden("torchao", "int8-dynamic", tmp_path).folder
@@ -174,9 +195,10 @@ def test_hqq_without_a_scale_is_refused(tmp_path):
         ("hqq", "int4", "0.mlp.down_proj.scale"),
         ("torchao", "int8-weights", "0.mlp.down_proj._weight_scale"),
         ("quanto", "qint8", "0.mlp.down_proj.weight._scale"),
+        ("quanto", "qint4", "0.mlp.down_proj.weight._scale"),
     ],
 )
-def test_a_scale_that_is_not_finite_is_named(kind, name, part, tmp_path):
+def test_a_scale_that_is_not_finite_or_zero_is_named(kind, name, part, tmp_path):
     needs(kind)
     told = library_golden(kind, name, tmp_path)
     with safe_open(told.file, framework="pt") as file:
@@ -184,6 +206,9 @@ def test_a_scale_that_is_not_finite_is_named(kind, name, part, tmp_path):
     scale.view(-1)[0] = float("nan")
     edit_file(told.file, **{part: scale})
     with pytest.raises(CheckpointError, match=r"down_proj.weight of .* has a scale that is not finite"):
+        read(told.folder)
+    edit_file(told.file, **{part: torch.zeros_like(scale)})
+    with pytest.raises(CheckpointError, match=r"down_proj.* has \d+ scales of zero"):
         read(told.folder)
 
 
