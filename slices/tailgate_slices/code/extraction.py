@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tailgate_slices.code.bare import bare_blocks, starts_code
+from tailgate_slices.code.cuts import without_last_statement
 from tailgate_slices.code.modules import as_script
 from tailgate_slices.grading import MAX_CHARS, bounded
 from tailgate_slices.sandbox.program import Language
 
 _FENCE = "```"
 _LABELS = {"python", "py", "python3", "javascript", "js", "node", "lua", "code", "text", "plaintext", ""}
+_PROSE = re.compile(r"[A-Z][\w'\u2019]{0,30},? [\w`'\"]")
 _CODE_SIGNS = ("=", "(", "for ", "if ", "return", "[", "local ")
 
 
@@ -23,26 +26,38 @@ class _Block:
     closed: bool
 
 
-def whole_function(text: str, function: str, language: Language, *, cut: bool = False) -> str | None:
+def whole_function(
+    text: str, function: str, language: Language, *, cut: bool = False, beside: bool = True
+) -> str | None:
     """Source that defines the function, None where the answer has none.
 
     The last block that defines it counts: what stands before is the old version, or a draft. One that the text ends
-    within counts last where the answer was `cut` there.
+    within counts last where the answer was `cut` there. `beside` says that code outside of fences counts if none
+    within does.
     """
-    blocks = [block for block in _blocks(text, language) if _defines(block.source, function, language)]
-    whole = [block for block in blocks if block.closed or not cut] or blocks
-    return as_script(whole[-1].source, language) if whole else None
+    block = _chosen(text, function, language, cut=cut, beside=beside)
+    return None if block is None else as_script(block.source, language)
+
+
+def function_before_cut(text: str, function: str, language: Language) -> str | None:
+    """The source without the statement that a cut answer ends within; None where it is needed, or not cut."""
+    block = _chosen(text, function, language, cut=True)
+    if block is None or not _plain(text).endswith(block.source.rstrip()):
+        return None
+    before = without_last_statement(block.source, language)
+    return as_script(before, language) if before and _defines(before, function, language) else None
 
 
 def some_function(text: str, language: Language) -> str | None:
     """The last source that defines something, under whatever name; None where the answer has no code."""
-    blocks = [block.source for block in _blocks(text, language) if starts_code(block.source, language)]
-    return blocks[-1] if blocks else None
+    blocks = _blocks(text, language, lambda source: starts_code(source, language))
+    return blocks[-1].source if blocks else None
 
 
 def lines_of_gap(text: str) -> str | None:
     """Lines to put in a gap, without a common indent; None where the answer has none."""
     text = text[:MAX_CHARS].replace("\r\n", "\n").strip("\n").rstrip()  # the indent of the first line tells
+    text = before_stray_fence(text).rstrip()
     if _FENCE in text:
         first = _fenced(text)[0].source
         return _dedented(first) if first.strip() else None
@@ -55,12 +70,36 @@ def lines_of_gap(text: str) -> str | None:
     return _dedented("\n".join(lines[start:end])) or None
 
 
-def _blocks(text: str, language: Language) -> list[_Block]:
-    """Fenced blocks, else what looks like code."""
-    text = bounded(text).replace("\r\n", "\n")
-    if _FENCE in text:
-        return _fenced(text)
-    return [_Block(source=source, closed=True) for source in bare_blocks(text, language)]
+def before_stray_fence(text: str) -> str:
+    """The code before a closing fence that nothing opened; any other text as it is."""
+    before, fence, behind = text.partition(_FENCE)
+    code = before.rstrip().rpartition("\n")[2]
+    if not fence or not code.strip() or not (code.lstrip().startswith(("}", "end")) or _looks_like_code(code)):
+        return text
+    label, _, rest = behind.partition("\n")
+    return before if not label.strip() and (not rest.strip() or _PROSE.match(rest.lstrip())) else text
+
+
+def _chosen(text: str, function: str, language: Language, *, cut: bool, beside: bool = True) -> _Block | None:
+    blocks = _blocks(text, language, lambda source: _defines(source, function, language), beside=beside)
+    whole = [block for block in blocks if block.closed or not cut] or blocks
+    return whole[-1] if whole else None
+
+
+def _plain(text: str) -> str:
+    return bounded(text).replace("\r\n", "\n")
+
+
+def _blocks(text: str, language: Language, wanted: Callable[[str], bool], *, beside: bool = True) -> list[_Block]:
+    """Fenced blocks that are wanted, else what looks like such code outside of fences: some are never opened."""
+    text = _plain(text)
+    before = before_stray_fence(text)
+    text = before + text[len(before) :].replace(_FENCE, "", 1) if before != text else text
+    fenced = [block for block in _fenced(text) if wanted(block.source)]
+    if fenced or (_FENCE in text and not beside):
+        return fenced
+    bare = (source for outside in text.split(_FENCE)[::2] for source in bare_blocks(outside, language))
+    return [_Block(source=source, closed=True) for source in bare if wanted(source)]
 
 
 def _fenced(text: str) -> list[_Block]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from tailgate_slices.code.extraction import some_function, whole_function
+from tailgate_slices.code.extraction import function_before_cut, some_function, whole_function
 
 Problem: TypeAlias = Literal["no_code", "syntax_error", "wrong_signature", "unsupported", "wrong_expression"]
 
@@ -44,17 +44,25 @@ def returned_expression(text: str, signature: Signature, *, cut: bool = False) -
     code = whole_function(text, signature.name, "python", cut=cut) or some_function(text, "python")
     if code is None or len(code) > LONGEST:
         return "no_code"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # "1 is 2", "\d": the model's affair
-            tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # ValueError: null bytes
+    tree = _parsed(code)
+    if tree is None and cut:
+        tree = _parsed(function_before_cut(text, signature.name, "python") or code)
+    if tree is None:
         return "syntax_error"
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     if not functions:
         return "no_code"
     named = [function for function in functions if function.name == signature.name]
     return _returned(named[-1] if named else functions[0], signature)
+
+
+def _parsed(code: str) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # "1 is 2", "\d": the model's affair
+            return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # ValueError: null bytes
+        return None
 
 
 def _returned(function: ast.FunctionDef, signature: Signature) -> ast.expr | Problem:

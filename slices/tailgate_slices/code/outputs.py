@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tailgate_slices.code.claims import stating_sentence, without_calculation, without_rejected
 from tailgate_slices.grading import signed_numbers, words
 
 _LONGEST_HEADING = 200
@@ -19,7 +20,9 @@ _FIRST = re.compile(  # "12 is the output"
     re.IGNORECASE,
 )
 _QUOTED = re.compile("\"([^\"\n]{1,200})\"|(?<!\\w)'([^'\n]{1,200})'(?!\\w)|\u201c([^\u201c\u201d\n]{1,200})\u201d")
-_LISTED = re.compile(r"\s{0,4}(?:[;/|]|,(?![0-9])|\bor\b|\band\b)\s{0,4}")  # what stands between values of a list
+_LISTED = re.compile(  # what stands between values of a list; "and" at an end or in quotes is a value itself
+    r"\s{0,4}(?:[;/|]|,(?![0-9])|\bor\b|(?<![\"'\u201c`*])\band\b(?![\"'\u201d`*])(?=\W{1,8}\w))\s{0,4}"
+)
 _NO_LIST = re.compile(r"[^\W\d_]|[=*+]")  # between numbers: words or a calculation
 _VARIABLES = ("x", "s")  # of the programs; no output is called like them
 
@@ -29,7 +32,7 @@ def outputs_given(text: str, kind: str) -> tuple[str, ...]:
 
     Others come before it where the answer gives them beside it, as in "3 or 4": then it says nothing.
     """
-    output = _presented(text.replace("\r\n", "\n"), kind)
+    output = _presented(without_rejected(text.replace("\r\n", "\n")), kind)
     segments = [segment for segment in _segments(output) if _values(segment, kind)]
     given: list[str] = []
     for segment in reversed(segments):
@@ -47,7 +50,7 @@ def _presented(text: str, kind: str) -> str:
     if fence:
         language, newline, rest = inside.partition("```")[0].partition("\n")
         return rest if newline and language.strip().isalnum() else inside.partition("```")[0]
-    paragraph = _first_paragraph(before)
+    paragraph = without_calculation(stating_sentence(_first_paragraph(before)))
     spans = [span for span in _spans(paragraph) if _values(span, kind)]
     if spans:
         return spans[-1]
@@ -61,7 +64,9 @@ def _presented(text: str, kind: str) -> str:
 
 def _first_paragraph(text: str) -> str:
     """Lines up to an empty one, after the headings: "The output of this code is:"."""
-    lines = _OPENING.sub("", text, count=1).split("\n")
+    opening = _OPENING.match(text)
+    behind = text[opening.end() :] if opening else text
+    lines = (behind if behind.strip() else text).split("\n")  # "ok." may be the output itself
     start = next((at for at, line in enumerate(lines) if line.strip() and not _is_heading(line)), len(lines))
     end = next((at for at in range(start, len(lines)) if not lines[at].strip()), len(lines))
     return "\n".join(lines[start:end])

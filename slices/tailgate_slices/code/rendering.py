@@ -74,6 +74,12 @@ def fill(source: str, lines: str) -> str:
     return source.replace(indent + GAP, filled, 1)
 
 
+def inner_return(lines: str) -> str:
+    """Lines of Lua whose last one may return: by itself, that is allowed only at the end of a block."""
+    before, newline, last = lines.rpartition("\n")
+    return f"{before}{newline}do {last}\nend" if re.match(r"return\b", last) else lines
+
+
 def literal(value: Any, language: Language) -> str:
     """A value as one writes it in a language."""
     if language != "lua" or not isinstance(value, (list, dict)):

@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 
 from tailgate_slices.code.execution import Hidden, Verdict, verdict
-from tailgate_slices.code.extraction import lines_of_gap, some_function, whole_function
+from tailgate_slices.code.extraction import (
+    before_stray_fence,
+    function_before_cut,
+    lines_of_gap,
+    some_function,
+    whole_function,
+)
 from tailgate_slices.code.recipes import Recipe, draw_argument, draw_mutant, draw_recipe, hidden_arguments
 from tailgate_slices.code.rendering import (
     GAP,
@@ -19,6 +25,7 @@ from tailgate_slices.code.rendering import (
     TYPES,
     fill,
     function_source,
+    inner_return,
     literal,
     missing_lines,
     with_gap,
@@ -158,11 +165,15 @@ def grade_executed(item: Item, answer: Answer) -> Grade:
     facts = item.attributes
     language: Language = facts["language"]  # type: ignore[assignment]  # drawn from the axis
     function = str(facts["function"])
-    source = whole_function(answer.text, function, language, cut=answer.finish_reason == "length")
-    if source is None and facts["task"] == "complete":
+    completing, cut = facts["task"] == "complete", answer.finish_reason == "length"
+    # To complete, lines in a fence say more than the function with its gap that may stand before them.
+    text = before_stray_fence(answer.text) if completing else answer.text
+    source = whole_function(text, function, language, cut=cut, beside=not completing)
+    whole = source is not None
+    if source is None and completing:
         source = _completed(item, answer, language)
     if source is None:
-        named = some_function(answer.text, language) is not None and facts["task"] != "complete"
+        named = some_function(answer.text, language) is not None and not completing
         return failure(answer, "wrong_signature" if named else "no_code")
     hidden = Hidden(
         language=language,
@@ -171,7 +182,11 @@ def grade_executed(item: Item, answer: Answer) -> Grade:
         example=str(facts["example"]),
         item_id=item.id,
     )
-    return _graded(answer, verdict(source, hidden))
+    found = verdict(source, hidden)
+    if cut and whole and found.mode == "syntax_error":
+        before = function_before_cut(text, function, language)
+        found = verdict(before, hidden) if before is not None else found
+    return _graded(answer, found)
 
 
 def _completed(item: Item, answer: Answer, language: Language) -> str | None:
@@ -180,6 +195,8 @@ def _completed(item: Item, answer: Answer, language: Language) -> str | None:
     lines = lines_of_gap(answer.text)
     if lines is None:
         return None
+    if language == "lua":
+        lines = inner_return(lines)
     start, size = int(item.attributes["gap_start"]), int(item.attributes["gap_size"])
     recipe = Recipe.loads(str(item.attributes["recipe"]))
     return fill(with_gap(str(item.attributes["function"]), recipe, language, range(start, start + size)), lines)

@@ -142,6 +142,25 @@ def test_function_cut_off_at_the_budget_fails_as_length():
     assert grade(FUNCTION, "def mix(a, b, c):\n    return a + (b", "length").failure_mode == "length"
 
 
+@pytest.mark.parametrize("tail", ["def mix_list(", "@cache\ndef g(", "print(mix(1, ", "def mix(a, b", "# Twice\nx = ["])
+@pytest.mark.parametrize("frame", ["", "Here it is:\n\n```python\n"])
+def test_function_before_a_cut_statement_counts(frame, tail):
+    right, wrong = (f"{frame}def mix(a, b, c):\n    return a {sign} b * c\n\n{tail}" for sign in "+-")
+    assert grade(FUNCTION, right, "length").score == 1.0
+    assert grade(FUNCTION, wrong, "length").score == 0.0
+
+
+def test_broken_statement_after_the_function_counts_unless_it_was_cut():
+    text = "```python\ndef mix(a, b, c):\n    return a + b * c\n\nprint(mix(1,"
+    assert grade(FUNCTION, text).failure_mode == "syntax_error"
+    assert grade(FUNCTION, f"{text}\n```\nIt adds", "length").failure_mode == "length"
+
+
+def test_function_before_a_fence_that_nothing_opened_counts():
+    assert grade(FUNCTION, "def mix(a, b, c):\n    return a + b * c\n```\nThis works.").score == 1.0
+    assert grade(FUNCTION, "def blend(a, b, c):\n    return a\n```\nThis works.").failure_mode == "wrong_signature"
+
+
 def test_function_with_side_effects_is_not_executed(tmp_path):
     target = tmp_path / "written"
     text = f"def mix(a=open({str(target)!r}, 'w'), b=1, c=2):\n    return a + b * c"

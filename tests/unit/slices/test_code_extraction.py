@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tailgate_slices.code.extraction import lines_of_gap, some_function, whole_function
+from tailgate_slices.code.extraction import function_before_cut, lines_of_gap, some_function, whole_function
 from tailgate_slices.sandbox import LANGUAGES
 
 PYTHON = "def f(x):\n    y = 1\n\n    return x + y"
@@ -72,6 +72,45 @@ def test_block_that_the_budget_cut_counts_only_where_there_is_no_other():
     assert whole_function(f"```python\n{PYTHON}", "f", "python", cut=True) == PYTHON
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{new}\n```\n\nThis function uses a `sum`.",
+        "{new}\n\nprint(f(3))\n```",
+        "{old}\n```\n\nIt is wrong:\n{new}\n```\n",
+        "{new}\n\nIt is used like this:\n```\nprint(f(3))\n```",
+    ],
+)
+def test_function_outside_of_fences_is_found_where_none_within_is(language, text):
+    answer = text.format(old=OLD[language], new=SOURCES[language])
+    found = whole_function(answer, "f", language)
+    assert found.removesuffix("\n\nprint(f(3))") == SOURCES[language]
+    assert some_function(answer, language) is not None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_function_in_a_fence_counts_before_one_outside(language):
+    answer = f"{OLD[language]}\n\n```\n{SOURCES[language]}\n```\n{OLD[language]}"
+    assert whole_function(answer, "f", language) == SOURCES[language]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_last_statement_is_left_out_only_where_the_text_ends_in_it(language):
+    tail = {"python": "@cache\ndef g(", "javascript": "console.log(f([\n  1,", "lua": "for i = 1, 3 do\n  print("}[
+        language
+    ]
+    begun = {"python": "import f\n", "javascript": "", "lua": ""}[language]
+    whole = f"{begun}{SOURCES[language]}"
+    for text in (f"{whole}\n\n{tail}", f"```\n{whole}\n\n{tail}"):
+        found = function_before_cut(text, "f", language)
+        assert found is None or found == whole
+    assert function_before_cut(f"```\n{whole}\n\n{tail}", "f", language) == whole
+    assert function_before_cut(f"```\n{whole}\n\n{tail}\n```\nIt is", "f", language) is None
+    assert function_before_cut(SOURCES[language], "f", language) is None
+    assert function_before_cut("f", "f", language) is None
+
+
 @pytest.mark.parametrize(
     ("module", "script"),
     [
@@ -127,6 +166,10 @@ def test_function_of_another_name_is_some_function():
         ("", None),
         ("```python\n```", None),
         ("``` ```", None),
+        ("x = x + 1\n```", "x = x + 1"),
+        ("x = x + 1\n```\n\nThis line adds (one).", "x = x + 1"),
+        ("The missing line is\n```\nx = x + 1", "x = x + 1"),
+        ("Add f(x) here\n```\nx = x + 1", "x = x + 1"),
     ],
 )
 def test_missing_lines_are_found_without_their_indent(text, lines):
@@ -144,6 +187,7 @@ def test_any_text_can_be_searched_for_code(text):
     for language in LANGUAGES:
         whole_function(text, "f", language)
         some_function(text, language)
+        function_before_cut(text, "f", language)
     lines_of_gap(text)
 
 
@@ -165,5 +209,6 @@ def test_huge_text_is_searched_quickly(text):
     for language in LANGUAGES:
         whole_function(text, "f", language)
         some_function(text, language)
+        function_before_cut(text, "f", language)
     lines_of_gap(text)
     assert time.perf_counter() - started < 1.0
