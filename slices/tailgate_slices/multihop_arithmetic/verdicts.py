@@ -15,6 +15,7 @@ from tailgate_slices.multihop_arithmetic.finals import Way, read_final
 from tailgate_slices.multihop_arithmetic.notation import plain
 from tailgate_slices.multihop_arithmetic.programs import Program, Step, read_program
 from tailgate_slices.multihop_arithmetic.reading import Shown, final_part, found_values, shown_equations
+from tailgate_slices.multihop_arithmetic.restated import Told, read_told
 
 MODES = MappingProxyType(
     {
@@ -27,7 +28,7 @@ MODES = MappingProxyType(
         "wrong_number": "another number, date or day",
         "hedged": "two final values, joined by a word such as or; or none, and says that it does not know",
         "denied": "says only what the result is not",
-        "unparsable": "no number (date, day of the week) at all",
+        "unparsable": "no number (date, day of the week) that it gives for its result",
     }
 )
 WORST_LOG10 = 6.0  # of the error that is reported: one answer must not carry a cell's average
@@ -43,6 +44,8 @@ class Key:
     program: Program | None
     in_days: bool  # whether the numbers of the program are days of the calendar, which nobody writes
     distractors: tuple[int, ...]
+    converts: bool  # whether the question is one of units: the same amount may be named in another
+    told: Told
 
     @property
     def way(self) -> Way:
@@ -50,7 +53,7 @@ class Key:
         if self.program is None or self.kind != "number":
             return Way()
         values, ops = self.program.values[:-1], [step.op for step in self.program.steps]
-        units = [value for place, value in enumerate(values) if set(ops[place:]) == {"*"}]
+        units = [value for place, value in enumerate(values) if self.converts and set(ops[place:]) == {"*"}]
         return Way(values=set(values) - {self.wanted}, units=set(units) - {self.wanted})
 
     @property
@@ -62,14 +65,19 @@ class Key:
 def read_key(item: Item) -> Key:
     """The key of an item, from its reference and what was recorded when it was drawn."""
     kind = str(item.attributes.get("answer", "number"))
-    program, distractors = item.attributes.get("program"), str(item.attributes.get("distractors", ""))
+    recorded = item.attributes.get("program")
+    program = read_program(str(recorded)) if recorded is not None else None
+    distractors = tuple(map(int, str(item.attributes.get("distractors", "")).split()))
+    operands = {program.start, *(step.operand for step in program.steps)} if program is not None else set()
     return Key(
         kind=kind,
         stepped=item.attributes.get("style") in STEPPED,
         wanted=int(found_values(item.references[0], kind)[0].value),
-        program=read_program(str(program)) if program is not None else None,
+        program=program,
         in_days=kind != "number" or item.attributes.get("form") == "calendar",
-        distractors=tuple(map(int, distractors.split())),
+        distractors=distractors,
+        converts=item.attributes.get("form") == "unit",
+        told=read_told(item.prompt, operands | set(distractors) if kind == "number" else set()),
     )
 
 
@@ -77,7 +85,7 @@ def judge(item: Item, answer: Answer) -> Grade:
     """Compare the final value of an answer with the reference."""
     key = read_key(item)
     text = plain(settled(answer))
-    final = read_final(final_part(text) if key.stepped else text, key.kind, key.way)
+    final = read_final(final_part(text) if key.stepped else text, key.kind, key.way, key.told)
     shown = shown_equations(text)
     given = final.value
     if given is None:

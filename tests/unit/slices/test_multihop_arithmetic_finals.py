@@ -10,8 +10,8 @@ from tailgate_slices.multihop_arithmetic import MultihopArithmetic
 MAKER = MultihopArithmetic()
 
 
-def asked(program, reference, answer="number"):
-    recorded = {"style": "zero", "answer": answer, "distractors": "", "program": program}
+def asked(program, reference, answer="number", form="sum"):
+    recorded = {"style": "zero", "form": form, "answer": answer, "distractors": "", "program": program}
     where = {"id": "x", "slice": MAKER.name, "stratum": "hops=2", "index": 0}
     return Item(**where, prompt="", references=(reference,), max_new_tokens=20, attributes=recorded)
 
@@ -119,7 +119,7 @@ def test_operation_in_words_is_no_sign():
 
 
 def test_result_in_two_units_is_right_in_either_order():
-    item = asked("3 * 60", "180")
+    item = asked("3 * 60", "180", form="unit")
     for text in ("180 minutes or 3 hours", "180 minutes (3 hours)", "3 hours (180 minutes)", "3 hours, or 180 minutes"):
         assert mode(item, text) is None
 

@@ -65,8 +65,9 @@ def test_wrong_number_cut_off_at_the_budget_fails_as_length():
 
 
 def test_minus_between_two_numbers_is_no_sign():
-    assert grade(asked("45 - 42", 3), "45 -3").score == 0.0
-    assert grade(asked("45 - 42", 3), "45-3").score == 1.0
+    assert grade(asked("45 - 42", 3), "45 -3").failure_mode == "sign"
+    assert grade(asked("45 - 42", 3), "45-3").failure_mode == "unparsable"
+    assert grade(asked("45 - 42", 3), "45-42=3").score == 1.0
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_item_without_a_recorded_program_is_graded_by_its_reference(text, mode):
 
 
 def test_unit_given_in_two_units_is_no_hedge():
-    item = asked("3 * 60", 180)
+    item = asked("3 * 60", 180, form="unit")
     assert grade(item, "It is 3 hours or 180 minutes.").score == 1.0
     assert grade(item, "It is 170 or 180 minutes.").failure_mode == "hedged"
 
