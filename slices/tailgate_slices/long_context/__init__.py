@@ -63,7 +63,8 @@ class LongContext(Slice):
         limits="Needles and questions are English in filler of any language, so that a needle may stand out there. "
         "Filler repeats its templates. Other wordings of an abstention than the usual English ones are not "
         "understood. Depth is a share of the tokens, beyond 8192 of them of the letters. Texts of few lines (shorter "
-        "than 512 tokens, or in tokens of a letter each) may miss its decile by a line.",
+        "than 512 tokens, or in tokens of a letter each) may miss its decile by a line. The answer budget of kv holds "
+        "a sentence with the code, not the whole line: an answer that quotes the line may be cut before its code.",
     )
 
     def item(self, *, stratum: str, seed: int, index: int, tokens: TokenCounter | None) -> Item:

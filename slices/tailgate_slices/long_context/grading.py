@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from tailgate_slices.grading import bounded, failure, is_loop, numbers, settled, words
 from tailgate_slices.item import Answer, Grade, Item
-from tailgate_slices.long_context.saying import CODE, abstains, name_pattern, spells_number, without_denied
+from tailgate_slices.long_context.saying import (
+    CODE,
+    abstains,
+    name_pattern,
+    spells_number,
+    without_denied,
+    without_past,
+)
 
 NAMED = ("common", "paraphrase")  # tasks whose answer is a name; the others ask for codes of four digits
 _VALUE_DIGITS = 3  # who offers a number of that many digits does not abstain; "2 boxes" are none
@@ -17,6 +24,7 @@ def grade_lookup(item: Item, answer: Answer) -> Grade:
     text = settled(answer)
     task = str(item.attributes["task"])
     kept = without_denied(text, name_pattern(_names(item)) if task in NAMED else CODE)
+    kept = without_past(kept) if task == "tracking" else kept
     abstained = abstains(text) and not _offers(item, kept)
     mode = _mode(item, text, kept, abstained)
     signals = {"abstained": float(abstained), "should_abstain": float(task == "absent")}

@@ -32,11 +32,23 @@ _DIGIT = f"zero|oh|{_UNIT}|ten|eleven|twelve|[a-z]{{3,5}}teen|twenty|thirty|fort
 _SPELLED = re.compile(rf" (?:{_UNIT}|[a-z]{{2,6}}t(?:y|een)) (?:hundred|thousand) |(?: (?:{_DIGIT})){{3}} ")
 _GAP = r"[ \t*_\"'`\u2018\u2019\u201c\u201d]{1,4}"
 CODE = r"[0-9][0-9,]{0,12}"
+# An answer that repeats the question repeats what the question says for the case that the text does not tell.
+_CONDITION = re.compile(
+    r" if the text (?:does|doesn|did|didn) (?:not|t)(?: [a-z]+){1,9}? (?:answer|say|write|reply) not mentioned(?= )"
+    r"| if the text(?: (?:does|doesn|did|didn)(?: (?:not|t)(?: [a-z]+(?: it(?: answer(?: not)?)?)?)?)?)?(?= )"
+)
+_LINK = (
+    r"(?:[,;:]?[ \t*_\"'`\u2018\u2019\u201c\u201d]{1,4}(?:and|then|later|finally|again|was|is|were|changed|set)){0,4}"
+)
+_PAST = re.compile(rf"\b(?:from|to){_GAP}{CODE}(?={_LINK}[,;:]?{_GAP}to{_GAP}{CODE})", re.IGNORECASE)
+_ADVERB = rf"(?:(?:an?|the|also|clearly|definitely|completely|simply|just|actually|certainly|obviously){_GAP}){{0,2}}"
+_RIGHT = "right|correct|true|accurate|answer|code|number|value|name|one|it"
+_FALSE = "wrong|incorrect|false|mistaken|untrue|inaccurate|invalid"
 
 
 def abstains(text: str) -> bool:
     """Whether an answer says, in usual English words, that the text does not tell."""
-    return _ABSTENTION.search(_spaced(text)) is not None
+    return _ABSTENTION.search(_CONDITION.sub(" ", _spaced(text))) is not None
 
 
 def spells_number(text: str) -> bool:
@@ -45,11 +57,23 @@ def spells_number(text: str) -> bool:
 
 
 def without_denied(text: str, value: str) -> str:
-    """The text without values, by the pattern of one, that it says are not the ones: ``not 4821``, ``4821 is not``."""
+    """The text without values, by the pattern of one, that it denies: ``not 4821``, ``4821 is not``, ``is wrong``."""
     before = rf"(?:\b(?:not|never|neither|nor|rather than|instead of)|n['\u2019]t){_GAP}"
     idle = rf"(?:(?:the|a|code|number|name|value|be){_GAP}){{0,3}}"
-    after = rf"{_GAP}(?:is|was|are|were)(?:{_GAP}(?:not|never|no)\b|n['\u2019]t\b)"
+    is_ = rf"(?:{_GAP}(?:is|was|are|were)|['\u2019]s)"
+    is_not = rf"(?:{_GAP}{_ADVERB}(?:not|never|no)\b|n['\u2019]t\b)(?!{_GAP}(?:{_FALSE}))"
+    is_false = rf"{_GAP}{_ADVERB}(?:{_FALSE})\b"
+    # "4821. It is not stated elsewhere" takes nothing back.
+    back = (
+        rf"[.,;:!?]?{_GAP}(?:but{_GAP})?(?:that|this|it|which){is_}(?:{is_false}|{is_not}{_GAP}{_ADVERB}(?:{_RIGHT})\b)"
+    )
+    after = rf"(?:{is_}(?:{is_not}|{is_false})|{back})"
     return re.sub(rf"{before}{idle}(?:{value})|\b(?:{value}){after}", " ", text, flags=re.IGNORECASE)
+
+
+def without_past(text: str) -> str:
+    """The text without codes that it says were changed to another: ``from 8975 to 3924``."""
+    return _PAST.sub(" ", text)
 
 
 def name_pattern(names: Sequence[str]) -> str:

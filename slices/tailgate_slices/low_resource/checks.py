@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cache
 from types import MappingProxyType
 
 from tailgate_slices.grading import find_phrase, numbers, settled, signed_numbers, words
 from tailgate_slices.item import Item
+from tailgate_slices.low_resource.claims import about_asked
 from tailgate_slices.low_resource.phrases import Phrase, Phrases, mentions
 from tailgate_slices.low_resource.reading import Reading
 from tailgate_slices.low_resource.scripts import SPACELESS, normal
@@ -22,6 +24,10 @@ from tailgate_slices.low_resource.terms import (
     units,
 )
 
+_FIRST_OF_LIST = re.compile(r"\s*\(?(\d)[.)]\s(?=.*\d)", re.DOTALL)
+# Behind one of these an order begins anew; commas and semicolons also stand within one.
+_RESTART = re.compile(r"[:=>\u2192\n]|(?<!\d)[.!?]\s")
+
 
 def form_fault(reading: Reading) -> str | None:
     """How an answer is wrong as to its form; None: it is right."""
@@ -30,8 +36,9 @@ def form_fault(reading: Reading) -> str | None:
 
 def _word(reading: Reading) -> str | None:
     wanted = normal(reading.item.references[0])
-    found = _names(reading.lang).within(reading.said, reading.script)
-    said = {*reading.said, *(word for phrase in found for word in phrase)}
+    told = about_asked(reading, wanted)
+    found = _names(reading.lang).within(told, reading.script)
+    said = {*told, *(word for phrase in found for word in phrase)}
     if said & _glossary(reading.item) - set(wanted):
         return "wrong_entry"
     if wanted not in found and find_phrase(reading.said, wanted) is None:
@@ -84,7 +91,7 @@ def _calendar(code: str, kind: str) -> Phrases:
 
 def _date(reading: Reading) -> str | None:
     day, year, month = (int(reading.item.attributes[part]) for part in ("day", "year", "position"))
-    given = [int(number) for number in numbers(settled(reading.answer))]
+    given = [int(number) for number in numbers(_unlisted(reading, {day}))]
     right_numbers = sorted(given[-2:]) == sorted((day, year))
     months = _months(reading)
     if months != {month}:
@@ -119,17 +126,22 @@ def _order(reading: Reading) -> str | None:
     orders = [order for order in (found, parted) if order[-len(wanted) :] == wanted]
     if orders:
         shown = mentions(normal(reading.item.prompt), known)
-        return None if any(_is_settled(order, wanted, shown) for order in orders) else "hedged"
+        is_anew = mentions(words(_RESTART.split(reading.text.rstrip(".!? "))[-1]), known) == wanted
+        return None if any(_is_settled(order, wanted, shown, is_anew) for order in orders) else "hedged"
     if not found:
         return "wrong_word"
     return "wrong_order" if set(wanted) in (set(found), set(parted)) else "partial"
 
 
-def _is_settled(found: list[Phrase], wanted: list[Phrase], shown: list[Phrase]) -> bool:
-    """Whether words in an order are the wanted one alone, or after what the question shows."""
+def _is_settled(found: list[Phrase], wanted: list[Phrase], shown: list[Phrase], is_anew: bool) -> bool:
+    """Whether words in an order are the wanted one alone, or after what the question shows.
+
+    A few of them may stand before it in a sentence of their own, not in the same list.
+    """
     before = found[: -len(wanted)]
-    whole = len(before) % len(wanted) == 0 and set(before) == set(wanted)
-    return not whole or before[-len(wanted) :] in (wanted, shown[-len(wanted) :])
+    if len(before) % len(wanted) == 0 and set(before) == set(wanted):
+        return before[-len(wanted) :] in (wanted, shown[-len(wanted) :])
+    return not before or is_anew
 
 
 def _digits(reading: Reading) -> str | None:
@@ -141,7 +153,7 @@ def _value_fault(reading: Reading, wanted: int) -> str | None:
 
     Numbers of the question stand against nothing, nor do those before the last equals sign or parts of a sum.
     """
-    text = settled(reading.answer)
+    text = _unlisted(reading, {wanted})
     given = [int(number) for number in signed_numbers(text)]
     if not given:
         return "no_number"
@@ -150,6 +162,13 @@ def _value_fault(reading: Reading, wanted: int) -> str | None:
     last = [int(number) for number in signed_numbers(text.rpartition("=")[2])] or given
     others, late = ([n for n in found if n != wanted and n not in _asked(reading)] for found in (given, last))
     return "hedged" if late and wanted not in (sum(others), sum(late)) else None
+
+
+def _unlisted(reading: Reading, wanted: Set[int]) -> str:
+    """The settled text of an answer without the number of a list that it begins with: "1. 43 minggu"."""
+    text = settled(reading.answer)
+    listed = None if 1 in wanted else _FIRST_OF_LIST.match(text)
+    return text[listed.end() :] if listed is not None and int(listed[1]) == 1 else text
 
 
 def _asked(reading: Reading) -> set[int]:

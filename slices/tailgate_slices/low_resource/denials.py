@@ -1,10 +1,14 @@
-"""Whether an answer is taken back by a word beside it: "not that", "si hiyo", "bu değil"."""
+"""Whether an answer is taken back by words beside it: "not that", "si hiyo", "bu değil", "that is wrong"."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 
+from tailgate_slices.grading import words
+from tailgate_slices.item import Answer
 from tailgate_slices.low_resource.reading import Reading
 from tailgate_slices.low_resource.scripts import SPACELESS, normal
 
@@ -35,6 +39,55 @@ _AFTER: Mapping[str, frozenset[str]] = MappingProxyType(
         **{"kn": frozenset({"ಅಲ್ಲ"}), "si": frozenset({"නොවේ"}), "my": frozenset({"မဟုတ်"}), "ko": frozenset({"아니다"})},
     }
 )
+# English that denies the sentence, or the part of one, before it. "X is not Y" says that of names that differ, too.
+_IS = r"(?:\b(?:is|was|are|were|would be)|['\u2019]s)"
+_ISNT = rf"(?:{_IS} +(?:not|never)|\b(?:is|was|are|were)n['\u2019]t|\b(?:can ?not|can['\u2019]t|could not) be)"
+_ADVERB = r"(?:(?:an?|the|also|clearly|definitely|completely|simply|just|actually|certainly|obviously|probably) +){0,2}"
+_RIGHT = "right|correct|true|valid|accurate|proper|it|asked|wanted|what|so"
+_THING = "answer|word|name|number|one|solution|translation|order|date|term|case|result|value"
+_DENIAL = re.compile(
+    rf"{_ISNT} +{_ADVERB}(?:(?:{_RIGHT})\b|(?:\w+ +)?(?:{_THING})\b)"
+    rf"|{_IS} +{_ADVERB}(?:wrong|incorrect|false|mistaken|untrue|inaccurate|invalid)\b"
+    rf"|(?:{_ISNT}|{_IS} +{_ADVERB}(?:not|never))[\W_]*$",
+    re.IGNORECASE,
+)
+_STOPS = ".;:!?\n\u3002\u061b\u061f\u0964\u0589\u1362\u104b\u17d4"
+_STOP = re.compile(rf"[{_STOPS}](?=\s)")
+_PAUSE = re.compile(rf"[,\u3001\u060c\u104a{_STOPS}](?=\s)")
+_HOLD_COMMAS = frozenset({"date", "order"})  # forms whose right answers may
+_POINTS_BACK = frozenset({"that", "this", "it", "which", "these", "those", "they", "the", "answer", "but", "and"})
+_ALL_ELSE = re.compile(r"\b(?:any|every)(?:thing|one)? (?:but|except|else|other)|\bother than\b", re.IGNORECASE)
+_MOST_DENIALS = 16
+
+
+def taken_back(reading: Reading, is_right: Callable[[Reading], bool]) -> bool:
+    """Whether a right answer says in English, behind it, that it is wrong, or is right only with what it denies."""
+    text, kept, done = reading.text, [], 0
+    boundary = _STOP if reading.form in _HOLD_COMMAS else _PAUSE
+    for found in islice(_DENIAL.finditer(text), _MOST_DENIALS):
+        start = _last_end(boundary, text, done, found.start())
+        subject = text[start : found.start()]
+        if _ALL_ELSE.search(subject):
+            continue
+        if _POINTS_BACK.issuperset(words(subject)):
+            kept_to = max(done, start - 1)
+            start = _last_end(boundary, text, done, kept_to)
+            subject = text[start:kept_to]
+        if is_right(_saying(reading, subject)):
+            return True
+        kept.append(text[done:start])
+        done = found.end()
+    rest = "".join(kept) + text[done:]
+    return bool(kept) and not is_right(_saying(reading, rest, is_cut=reading.answer.finish_reason == "length"))
+
+
+def _last_end(boundary: re.Pattern[str], text: str, start: int, stop: int) -> int:
+    return max((found.end() for found in boundary.finditer(text, start, stop)), default=start)
+
+
+def _saying(reading: Reading, text: str, *, is_cut: bool = False) -> Reading:
+    answer = Answer(text=text, finish_reason="length" if is_cut else "stop")
+    return Reading(item=reading.item, answer=answer)
 
 
 def denied(reading: Reading) -> bool:

@@ -6,7 +6,7 @@ import unicodedata
 
 from tailgate_slices.grading import bounded, find_phrase
 from tailgate_slices.low_resource.checks import form_fault
-from tailgate_slices.low_resource.denials import denied
+from tailgate_slices.low_resource.denials import denied, taken_back
 from tailgate_slices.low_resource.lexicon import same_language
 from tailgate_slices.low_resource.reading import FRAME, Reading
 from tailgate_slices.low_resource.scripts import dominant_script, is_broken, normal, other_share
@@ -22,7 +22,8 @@ def fault(reading: Reading) -> str | None:
     """How an answer is wrong, the loss of its language before a wrong word; None: it is right."""
     mode = form_fault(reading)
     if mode is None:
-        return "hedged" if denied(reading) else None
+        is_denied = denied(reading) or taken_back(reading, lambda part: form_fault(part) is None)
+        return "hedged" if is_denied else None
     if is_broken(bounded(reading.answer.text)):
         return "broken_text"
     return _how_lost(reading, mode) if mode in _OPEN else mode

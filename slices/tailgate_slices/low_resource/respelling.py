@@ -132,9 +132,9 @@ RESPELLINGS: Mapping[str, Respelling] = MappingProxyType(
         ),
         "kk": Respelling(variants=(("(^|мың )(?=жүз)", r"\1бір "), ("^(?=мың)", "бір "))),
         "ky": Respelling(variants=(("(^|миң )бир (?=жүз)", r"\1"), ("^бир (?=миң)", ""), ("^(?=миң|жүз)", "бир "))),
-        # Hundreds are written apart from what follows.
+        # Hundreds are written apart from what follows; behind "da" (and), the same letters begin a three.
         "ka": Respelling(
-            corrections=(("თრვამეტი", "თვრამეტი"), ("ას(?=[ა-ჰ])(?!ი$)", "ას ")),
+            corrections=(("თრვამეტი", "თვრამეტი"), ("(?<!დ)ას(?=[ა-ჰ])(?!ი$)", "ას ")),
             variants=(("რვაას", "რვას"), ("ცხრაას", "ცხრას")),
         ),
         "hy": Respelling(

@@ -105,6 +105,12 @@ def test_number_in_words_is_seen(text, spelled):
         "It isn't {}.",
         "**{}** is not it",
         "{} isn\u2019t the code",
+        "{} is wrong",
+        "**{}** is incorrect.",
+        "{} is the wrong code",
+        "{} is definitely not it",
+        "{}. That is wrong.",
+        "{}, which is not the code",
     ],
 )
 def test_denied_code_is_no_answer(text, task, grade):
@@ -112,7 +118,7 @@ def test_denied_code_is_no_answer(text, task, grade):
 
 
 @pytest.mark.parametrize("task", ["common", "paraphrase"])
-@pytest.mark.parametrize("text", ["It is not {}.", "{} is not the one.", "Not {}!", "{} isn't."])
+@pytest.mark.parametrize("text", ["It is not {}.", "{} is not the one.", "Not {}!", "{} isn't.", "{} is wrong"])
 def test_denied_name_is_no_answer(text, task, grade):
     assert grade(task, text) == (0.0, "denied")
 
@@ -137,3 +143,43 @@ def test_denied_code_of_a_text_that_is_said_not_to_tell_is_an_abstention(grade):
 @pytest.mark.parametrize("text", ["1,1" * 2000, "not 1" * 1000, "4821 is" * 700, "n't the " * 600])
 def test_long_text_of_denials_is_graded(text, grade):
     assert grade("kv", text)[0] == 0.0
+
+
+@pytest.mark.parametrize("text", ["{} is not wrong", "{}. It is not stated elsewhere.", "9998 is wrong. {}"])
+def test_code_that_is_not_denied_itself_is_right(text, grade):
+    assert grade("kv", text) == (1.0, None)
+
+
+@pytest.mark.parametrize("finish_reason", ["stop", "length"])
+def test_echo_of_the_question_is_no_abstention_wherever_it_is_cut(finish_reason, word_tokens):
+    item = MAKER.item(stratum="len=512,task=absent", seed=2, index=0, tokens=word_tokens)
+    question = item.prompt.rpartition("\n")[2]
+    for length in range(len(question) + 1):
+        found = MAKER.grade(item, Answer(text=question[:length], finish_reason=finish_reason))
+        assert (found.score, found.signals["abstained"]) == (0.0, 0.0), question[:length]
+    for text in (f"{question} Not mentioned.", f"{question}\nAnswer: not mentioned", "Answer: not mentioned."):
+        assert MAKER.grade(item, Answer(text=text, finish_reason="stop")).score == 1.0
+
+
+def test_condition_put_otherwise_is_no_abstention(grade):
+    assert grade("absent", "If the text doesn't mention the code, answer: not mentioned.") == (0.0, "no_code")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The code was changed from {stale} to {}.", (1.0, None)),
+        ("from **{stale}** to **{}**", (1.0, None)),
+        ("It was changed from {stale} to {late}, then changed to {}", (1.0, None)),
+        ("It was set to {stale}, then changed to {late} and finally to {}.", (1.0, None)),
+        ("The code was changed from {} to {stale}.", (0.0, "stale")),
+        ("{stale} or {}", (0.0, "hedged")),
+        ("from {stale} to 12", (0.0, "blurred")),
+    ],
+)
+def test_code_that_is_said_to_be_changed_from_is_no_rival(text, expected, word_tokens):
+    item = MAKER.item(stratum="len=512,task=tracking", seed=2, index=0, tokens=word_tokens)
+    stale = item.attributes["stale"].split(", ")
+    text = text.format(item.references[0], stale=stale[0], late=stale[-1])
+    found = MAKER.grade(item, Answer(text=text, finish_reason="stop"))
+    assert (found.score, found.failure_mode) == expected

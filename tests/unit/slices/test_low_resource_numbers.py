@@ -225,3 +225,14 @@ def test_cherokee_is_not_asked_for_number_words_that_no_two_sources_spell_alike(
     assert number_proof("chr", 2, "ꮤꮅ") is None
     with pytest.raises(SliceError, match="cannot spell 2 in Cherokee"):
         spellings("chr", 2)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        *((23, "ოცდასამი"), (43, "ორმოცდასამი"), (63, "სამოცდასამი"), (83, "ოთხმოცდასამი"), (123, "ას ოცდასამი")),
+        *((103, "ას სამი"), (303, "სამას სამი"), (323, "სამას ოცდასამი"), (923, "ცხრაას ოცდასამი"), (300, "სამასი")),
+    ],
+)
+def test_georgian_three_after_a_score_is_one_word_and_hundreds_stand_apart(number, words):
+    assert spellings("ka", number)[0] == words
