@@ -24,15 +24,15 @@ def about_asked(reading: Reading, wanted: Phrase) -> tuple[str, ...]:
     Models restate a glossary until the budget ends: where it cuts the next entry must not change the grade. What
     stands before the first mention is kept, and so is a name by itself: it may be meant for the term asked for.
     """
-    said = reading.said
+    said, asked = reading.said, normal(str(reading.item.attributes["english"]))
     first = find_phrase(said, wanted)
-    if first is None:
+    if first is None or not asked:
         return said
     at = first + len(wanted)
     kept = list(said[:at])
     rest = _Rest(
         said=said,
-        asked=normal(str(reading.item.attributes["english"])),
+        asked=asked,
         shown=normal(reading.item.prompt),
         own=normal(LANGUAGES[reading.lang].name),
         known=_englishes(reading.lang),
