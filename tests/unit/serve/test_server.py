@@ -259,12 +259,10 @@ def test_a_broken_step_fails_its_requests_and_the_next_one_is_served(here):
 
 
 def test_logits_that_are_not_finite_are_an_error_and_no_answer(tmp_path):
-    from tests.support.tiny import tiny_model
-
-    model = tiny_model(Tiny())
-    model.get_input_embeddings().weight.data[200] = float("nan")
-    folder = save_tiny(tmp_path / "broken", model=model)
-    with running(tiny_service({"base": str(folder)})) as broken:
+    service = tiny_service({"base": str(save_tiny(tmp_path / "broken"))})
+    # Once it is loaded: files that hold such weights are refused.
+    service.hosted["base"].engine.model.module.get_input_embeddings().weight.data[200] = float("nan")
+    with running(service) as broken:
         body = {"model": "base", "prompt": [5, 200], "max_tokens": 4}
         found = broken.post("/v1/completions", body)
         assert (found.status_code, found.json()["error"]["code"]) == (500, "nonfinite")
