@@ -149,7 +149,15 @@ def test_verified_answers_of_vllm_are_those_that_it_decodes(
     same = sum(found[key].transcript == candidate_answers[key] for key in found)
     assert same >= len(found) - 2
     assert_own_answers(native_candidate, requests, {key: each.transcript for key, each in found.items()})
-    assert {each.divergence_token is None for each in found.values()} == {True, False}
+    assert any(each.divergence_token is not None for each in found.values())
+
+
+def test_vllm_leaves_its_own_answers_at_near_ties_alone(candidate_engine, requests, candidate_answers):
+    drafts = [Draft(request=each, baseline=candidate_answers[each.key]) for each in requests]
+    found = [each for batch in candidate_engine.verify(drafts) for each in batch]
+    kept = [each for each in found if each.divergence_token is None]
+    assert all(each.transcript == candidate_answers[each.transcript.key] for each in kept)
+    assert len(kept) >= len(found) - 2
 
 
 def test_log_probabilities_of_vllm_are_those_of_our_engine(

@@ -21,7 +21,7 @@ def engine_of(llm, tmp_path, *, context=64, **limits):
         spec="talker", model="talker", folder=tmp_path, gguf_file=None, options={}, decode=decode,
         eos_token_ids=(END,), pad_token_id=0, context_length=context, vocabulary_size=64, device="cpu",
     )  # fmt: skip
-    serving = Serving(llm, SimpleNamespace, (END,), ProcessLog())
+    serving = Serving(llm, SimpleNamespace, (END,), ProcessLog(tmp_path))
     return VllmEngine(serving, checkpoint, "float32", VllmLimits(**limits))
 
 
@@ -142,7 +142,7 @@ def test_run_that_is_left_early_withdraws_its_questions(tmp_path):
 
 
 def test_error_of_vllm_is_told_by_the_process_that_met_it(tmp_path):
-    log = ProcessLog()
+    log = ProcessLog(tmp_path)
     log.path.write_text(
         "(EngineCore pid=7) ERROR 11-24 10:00:00 [core.py:100] Traceback (most recent call last):\n"
         "(EngineCore pid=7) ERROR 11-24 10:00:00 [core.py:100] torch.OutOfMemoryError: CUDA out of memory\n"

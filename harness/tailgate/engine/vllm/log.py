@@ -37,10 +37,10 @@ def silence_here() -> None:
 
 
 class ProcessLog:
-    """A file for the output of processes that vLLM starts."""
+    """A file for the output of processes that vLLM starts, in a folder of its own below `parent` (default: the system's)."""
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="tailgate-vllm-"))
+    def __init__(self, parent: Path | None = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="tailgate-vllm-", dir=parent))
         self.path = self._folder / "log.txt"
 
     @contextmanager
