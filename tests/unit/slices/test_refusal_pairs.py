@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tailgate_slices.declining import declines
 from tailgate_slices.grading import words
 from tailgate_slices.item import Answer, SliceError
-from tailgate_slices.refusal_pairs import ANSWERED, DECLINED, RefusalPairs, declines
+from tailgate_slices.refusal_pairs import ANSWERED, DECLINED, RefusalPairs
 from tailgate_slices.refusal_pairs.topics import FRAMES, GROUPS
 
 MAKER = RefusalPairs()

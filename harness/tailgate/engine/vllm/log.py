@@ -37,7 +37,7 @@ def silence_here() -> None:
 
 
 class ProcessLog:
-    """A file for the output of processes that vLLM starts, in a folder of its own below `parent` (default: the system's)."""
+    """A file for the output of processes that vLLM starts, in a folder of its own below `parent`."""
 
     def __init__(self, parent: Path | None = None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="tailgate-vllm-", dir=parent))
