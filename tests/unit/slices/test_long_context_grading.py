@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tailgate_slices.item import Answer
 from tailgate_slices.long_context import TASKS, LongContext
-from tailgate_slices.long_context.grading import abstains
+from tailgate_slices.long_context.grading import NAMED, SEVERAL, abstains
 
 MAKER = LongContext()
 ANSWERABLE = tuple(task for task in TASKS if task != "absent")
@@ -156,6 +156,38 @@ class TestNames:
 
     def test_abstention_fails_as_abstained(self, task, word_tokens):
         assert mode(draw(word_tokens, task), "Nobody.") == "abstained"
+
+
+class TestLines:
+    """An answer may begin a line before its value, be a list, and be followed by what nobody asked for."""
+
+    @pytest.mark.parametrize("task", [task for task in ANSWERABLE if task not in SEVERAL])
+    @pytest.mark.parametrize("lead", ["The answer is:\n", "Here it is:\n\n", "```\n", "\n\n1. "])
+    def test_value_behind_its_announcement_is_right_whatever_comes_next(self, task, lead, word_tokens):
+        item = draw(word_tokens, task)
+        wrong = item.attributes["rivals"].split(", ")[0] if task in NAMED else other_code(item)
+        assert grade(item, f"{lead}{item.references[0]}\n\nThe next one is {wrong}.").score == 1.0
+        assert mode(item, f"{lead}{wrong}\n\n{item.references[0]}") in ("wrong_line", "stale")
+
+    @pytest.mark.parametrize("task", [task for task in ANSWERABLE if task not in SEVERAL])
+    def test_value_behind_an_abstention_is_none(self, task, word_tokens):
+        item = draw(word_tokens, task)
+        assert mode(item, f"The text does not say.\nPerhaps {item.references[0]}.") == "abstained"
+
+    @pytest.mark.parametrize("task", SEVERAL)
+    @pytest.mark.parametrize("mark", ["- ", "\n* ", "It has the code "])
+    def test_codes_on_lines_of_their_own_are_right_and_one_too_many_is_hedged(self, task, mark, word_tokens):
+        item = draw(word_tokens, task)
+        listed = [f"{mark}{code}" for code in item.references[0].split(", ")]
+        assert grade(item, "The codes are:\n" + "\n".join(listed)).score == 1.0
+        assert mode(item, "\n".join(listed[:-1])) == "incomplete"
+        assert mode(item, "\n".join([*listed, f"{mark}{other_code(item)}"])) == "hedged"
+
+    def test_abstention_on_the_second_line_is_one_and_a_value_there_is_invented(self, word_tokens):
+        item = draw(word_tokens, "absent")
+        assert grade(item, "The code of the red lamp is:\nnot mentioned").score == 1.0
+        assert mode(item, "The code of the red lamp is:\n4821") == "hallucinated"
+        assert mode(item, "The code of the red lamp is:\n") == "no_code"
 
 
 ABSTENTIONS = [
