@@ -43,7 +43,17 @@ def _word(reading: Reading) -> str | None:
         return "wrong_entry"
     if wanted not in found and find_phrase(reading.said, wanted) is None:
         return "wrong_word"
-    return "hedged" if _rivals(reading, wanted, found) else None
+    if _rivals(reading, wanted, found):
+        return "hedged"
+    return "echo" if _repeats_the_request(reading) else None
+
+
+def _repeats_the_request(reading: Reading) -> bool:
+    """Whether an answer to `copy` says the request again, in which the wanted word stands."""
+    if reading.item.attributes["task"] != "copy":
+        return False
+    request, _, _ = reading.item.prompt.partition('"')
+    return find_phrase(reading.said, normal(request)) is not None
 
 
 @cache

@@ -94,6 +94,17 @@ def test_word_in_any_normal_form_is_right(form, lang):
     assert grade(item, unicodedata.normalize(form, item.references[0])).score == 1.0
 
 
+@pytest.mark.parametrize("lang", ["el", "th", "sw", "ka"])
+@pytest.mark.parametrize(
+    "frame", ['Repeat exactly: "{}"', 'repeat exactly, "{}" to 100 times', '**Repeat exactly**: "{}"']
+)
+def test_request_said_again_is_no_copy(frame, lang):
+    item = first("copy", lang)
+    assert mode(item, frame.format(item.references[0])) == "echo"
+    assert mode(item, 'Repeat exactly: "') == "no_word"
+    assert grade(item, f"The word {item.references[0]}, repeated.").score == 1.0
+
+
 def test_word_with_a_letter_missing_or_appended_fails_as_wrong_word():
     item = first("copy")
     assert mode(item, item.references[0][:-1]) == "wrong_word"
