@@ -38,8 +38,8 @@ def test_references_of_every_cell_are_right_and_fit_budget_and_context(stratum):
 def test_answer_does_not_stand_in_the_question_unless_it_is_to_be_copied(stratum):
     if not stratum.endswith(("task=copy", "task=lookup")):
         for item in draw(stratum, 12):
-            # Azerbaijani calls Monday the day after Sunday, Mongolian November the ten-and-first month: the shorter name
-            # stands inside the longer one.
+            # Azerbaijani calls Monday the day after Sunday, Mongolian November the ten-and-first month: one name stands
+            # inside the other.
             longer = "bazar ertəsi|çərşənbə axşamı|cümə axşamı|арван (нэгдүгээр|хоёрдугаар) сар"
             prompt = re.sub(longer, "", item.prompt)
             assert not [each for each in item.references if f" {each} " in f" {prompt} "], item
