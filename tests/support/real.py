@@ -28,7 +28,7 @@ strata = ["lang=sw,task=copy"]
 [[slices]]
 name = "multihop_arithmetic"
 gate_by = "hops"
-strata = ["hops=1,noise=0,style=zero"]
+strata = ["hops=1,digits=1,noise=0,style=zero"]
 """
 CELLS = 4
 # Calibrates on ten items of a cell instead of forty: for runs whose verdict nobody looks at.
