@@ -72,7 +72,8 @@ class LowResource(Slice):
         limits=(
             "Words and short phrases; questions are put in English around them. Where a language has other correct "
             "names than CLDR's, they count as wrong for baseline and candidate alike. A denial in the language itself "
-            "is seen in most languages, not in all."
+            "is seen in most languages, not in all. A copy inside the request said again (mode echo) counts as wrong "
+            "although its letters are right."
         ),
     )
 
