@@ -14,9 +14,10 @@ from tailgate_slices.long_context.haystack import Address
 from tailgate_slices.long_context.shelf import haystack_at
 
 TASKS = ("kv", "multikey", "multivalue", "multiquery", "tracking", "common", "absent", "paraphrase", "join", "symbol")
-# "The code of the wooden basket is 4821." for kv; several codes, or a sentence that says there is none, take more.
-ANSWER_TOKENS: Mapping[str, int] = MappingProxyType({"kv": 16, "multivalue": 48, "multiquery": 64, "join": 32})
-ANSWER_TOKENS_ELSE = 28
+# "Sure! Here is the code of the wooden basket:", then "**4821**", for kv; several codes, fenced code, or a sentence that
+# says there is none take more.
+ANSWER_TOKENS: Mapping[str, int] = MappingProxyType({"kv": 20, "multivalue": 64, "multiquery": 80, "join": 40})
+ANSWER_TOKENS_ELSE = 36
 TEMPLATE_TOKENS = 64  # room for the chat template and its system prompt
 ALONE = 1024  # up to that many tokens every question has its own text
 QUESTIONS = 4  # about each text that is longer
@@ -26,7 +27,7 @@ class LongContext(Slice):
     """Ten ways to ask for what stands, or does not stand, somewhere in a text."""
 
     name = "long_context"
-    version = "4"
+    version = "5"
     axes: Mapping[str, tuple[str, ...]] = MappingProxyType(
         {
             "len": tuple(str(2**power) for power in range(7, 18)),
@@ -41,8 +42,8 @@ class LongContext(Slice):
         why="Published damage is largest where context is long.",
         scoring="1 if the answer holds all wanted codes, or the wanted name, and no other of the text; where the text "
         "gives no answer, 1 if the answer says so and holds no value; else 0. An answer ends with its first line that "
-        "holds a value or abstains; a list of several codes is read whole. Signals: whether the answer abstained and "
-        "whether it should have.",
+        "holds a value or abstains; a list of several codes is read to its afterword. Signals: whether the answer "
+        "abstained and whether it should have.",
         provenance="Generated lists, needles and filler in six registers and six natural languages, from own templates "
         "and word lists; no text of others.",
         licence="Apache-2.0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tailgate_slices.grading import MAX_CHARS, bounded, failure, is_loop, numbers, settled, words
@@ -17,12 +18,17 @@ from tailgate_slices.long_context.saying import (
 
 NAMED = ("common", "paraphrase")  # tasks whose answer is a name; the others ask for codes of four digits
 SEVERAL = ("multivalue", "multiquery")  # tasks whose answer may be a list
+# What a list may be followed by, behind an empty line.
+_AFTERWORD = re.compile(r"\n[ \t]*\n\W*(?:note|explanation|reason|please|let me|i hope|these|this|if)\b", re.IGNORECASE)
 _VALUE_DIGITS = 3  # who offers a number of that many digits does not abstain; "2 boxes" are none
 
 
 def grade_lookup(item: Item, answer: Answer) -> Grade:
     """Judge an answer by the task of its item; every grade says whether the answer abstained."""
-    text = _answering(item, settled(answer))
+    settled_text = settled(answer)
+    text = _answering(item, settled_text)
+    if text != settled_text:
+        answer = Answer(text=text, finish_reason="stop")
     kept = _kept(item, text)
     abstained = abstains(text) and not _offers(item, kept)
     mode = _mode(item, text, kept, abstained)
@@ -37,18 +43,25 @@ def grade_lookup(item: Item, answer: Answer) -> Grade:
 
 
 def _answering(item: Item, text: str) -> str:
-    """The text to the end of its first line that offers a value or abstains; all of it where several are asked for.
+    """The text to the end of its first line that offers a value or abstains; lists of several to their afterword.
 
     "The code of the basket is:" answers on its next line; what a model goes on to say, often about another key, is not
     the answer.
     """
     if item.attributes["task"] in SEVERAL:
-        return text
+        return _AFTERWORD.split(text, maxsplit=1)[0]
     lines = text[:MAX_CHARS].splitlines(keepends=True)
     for place, line in enumerate(lines, start=1):
-        if _offers(item, _kept(item, line)) or abstains(line):
+        if _answers(item, line):
             return "".join(lines[:place])
     return text
+
+
+def _answers(item: Item, line: str) -> bool:
+    kept = _kept(item, line)
+    if line.rstrip().endswith(":"):  # announces: "Here is the missing code:"
+        return bool(_given(item, kept))
+    return _offers(item, kept) or abstains(line)
 
 
 def _kept(item: Item, text: str) -> str:

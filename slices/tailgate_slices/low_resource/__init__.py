@@ -28,19 +28,19 @@ class LowResource(Slice):
     """One question about one language per item; the axes are the language and the task."""
 
     name = "low_resource"
-    version = "4"
+    version = "5"
     axes: Mapping[str, tuple[str, ...]] = MappingProxyType({"lang": tuple(LANGUAGES), "task": TASKS})
     card = Card(
         catches="Lost languages: wrong script, broken characters, English or a neighbour in place of the language.",
         why="Languages with little training text lose first.",
         scoring=(
             "1 if the answer holds the wanted word, term, date, number or quantity, or the words in the wanted order, "
-            "and nothing that speaks against it: no rival name, no other number, no denial, no request to copy it once "
-            "more; else 0. Apostrophes, joiners and common other spellings of number words count as the same. Signals: "
-            "script_right (most letters are in the language's script), other_script_share (letters in another script), "
-            "broken_text, and language_right (a name or number word of the language; or of a neighbour in the same "
-            "script or of English alone; where neither is said, the optional detector lingua, if sure); absent where "
-            "not measurable."
+            "and nothing that speaks against it: no rival name, no other number, no denial; of a copy, no other words "
+            "but those that announce it; else 0. Apostrophes, joiners and common other spellings of number words count "
+            "as the same. Signals: script_right (most letters are in the language's script), other_script_share "
+            "(letters in another script), broken_text, and language_right (a name or number word of the language; or "
+            "of a neighbour in the same script or of English alone; where neither is said, the optional detector "
+            "lingua, if sure); absent where not measurable."
         ),
         provenance=(
             "Names, calendar terms, dates and units from CLDR through Babel, number words and sorting from ICU, both "
@@ -57,7 +57,7 @@ class LowResource(Slice):
             "code_switched": "a fifth or more of the new letters are in another script",
             "wrong_language": "the right script, another language by its names and number words, or by the detector",
             "hedged": "the right answer beside a rival of it (a name, number, unit or order), or denied",
-            "echo": "the request to copy, said again with the word that stands in it",
+            "not_alone": "the word to be copied among other words: talk about it, or the request said again",
             "untranslated": "the English name or number instead",
             "wrong_entry": "another word of the glossary",
             "wrong_term": "another month or weekday of the language",
@@ -72,7 +72,7 @@ class LowResource(Slice):
         limits=(
             "Words and short phrases; questions are put in English around them. Where a language has other correct "
             "names than CLDR's, they count as wrong for baseline and candidate alike. A denial in the language itself "
-            "is seen in most languages, not in all. A copy inside the request said again (mode echo) counts as wrong "
+            "is seen in most languages, not in all. A copy among other words (mode not_alone) counts as wrong "
             "although its letters are right."
         ),
     )

@@ -11,7 +11,7 @@ from tailgate_slices.grading import find_phrase, numbers, settled, signed_number
 from tailgate_slices.item import Item
 from tailgate_slices.low_resource.claims import about_asked
 from tailgate_slices.low_resource.phrases import Phrase, Phrases, mentions
-from tailgate_slices.low_resource.reading import Reading
+from tailgate_slices.low_resource.reading import ANNOUNCING, FRAME, Reading
 from tailgate_slices.low_resource.scripts import SPACELESS, normal
 from tailgate_slices.low_resource.spoken import number_fault, segments
 from tailgate_slices.low_resource.terms import (
@@ -45,15 +45,12 @@ def _word(reading: Reading) -> str | None:
         return "wrong_word"
     if _rivals(reading, wanted, found):
         return "hedged"
-    return "echo" if _repeats_the_request(reading) else None
+    return None if reading.item.attributes["task"] != "copy" or _stands_alone(reading, wanted) else "not_alone"
 
 
-def _repeats_the_request(reading: Reading) -> bool:
-    """Whether an answer to `copy` says the request again, in which the wanted word stands."""
-    if reading.item.attributes["task"] != "copy":
-        return False
-    request, _, _ = reading.item.prompt.partition('"')
-    return find_phrase(reading.said, normal(request)) is not None
+def _stands_alone(reading: Reading, wanted: Phrase) -> bool:
+    """Whether a copy is all that an answer says, but for how an answer begins: ``Sure! Here is the text:``."""
+    return set(reading.said) <= {*wanted, *FRAME, *ANNOUNCING}
 
 
 @cache

@@ -13,7 +13,16 @@ from tailgate_slices.low_resource.scripts import dominant_script, is_broken, nor
 
 SWITCHED = 0.2  # share of letters in another script from which an answer mixes languages
 DECISIVE = frozenset(
-    ["broken_text", "untranslated", "wrong_script", "code_switched", "wrong_language", "wrong_entry", "hedged"]
+    [
+        "broken_text",
+        "untranslated",
+        "wrong_script",
+        "code_switched",
+        "wrong_language",
+        "wrong_entry",
+        "hedged",
+        "not_alone",
+    ]
 )
 _OPEN = frozenset({"wrong_word", "partial"})  # modes that a lost language explains better
 

@@ -10,7 +10,27 @@ from tailgate_slices.grading import bounded, words
 from tailgate_slices.item import Answer, Item
 from tailgate_slices.low_resource.scripts import normal, visible
 
-FRAME = frozenset({"the", "word", "name", "is", "in", "for", "a", "of", "this", "answer"})
+FRAME = frozenset(["the", "word", "name", "is", "in", "for", "a", "of", "this", "answer"])
+# How an answer may begin: "Sure! Here is the repeated text:".
+ANNOUNCING = frozenset(
+    [
+        "sure",
+        "certainly",
+        "okay",
+        "ok",
+        "course",
+        "here",
+        "s",
+        "you",
+        "are",
+        "go",
+        "it",
+        "text",
+        "phrase",
+        "repeated",
+        "exactly",
+    ]
+)
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: cached_property needs a dictionary

@@ -183,6 +183,24 @@ class TestLines:
         assert mode(item, "\n".join(listed[:-1])) == "incomplete"
         assert mode(item, "\n".join([*listed, f"{mark}{other_code(item)}"])) == "hedged"
 
+    @pytest.mark.parametrize("task", SEVERAL)
+    def test_afterword_of_a_list_is_not_read(self, task, word_tokens):
+        item = draw(word_tokens, task)
+        told = item.references[0]
+        assert grade(item, f"{told}\n\n**Note:** another has {other_code(item)}.").score == 1.0
+        assert mode(item, f"{told}\n\nAnother has {other_code(item)}.") == "hedged"
+
+    def test_line_that_announces_neither_abstains_nor_offers_a_number(self, word_tokens):
+        item = draw(word_tokens, "kv")
+        for lead in ("Here is the missing code:", "There is no ambiguity here:", "Looking at line 123 of the text:"):
+            assert grade(item, f"{lead}\n{item.references[0]}").score == 1.0
+        assert mode(draw(word_tokens, "absent"), "Here is the missing code:\n4821") == "hedged"
+
+    def test_what_is_not_read_decides_no_mode(self, word_tokens):
+        item = draw(word_tokens, "kv")
+        assert mode(item, f"The code is {NO_CODE}.\nThe sharp plate is on", "length") == "blurred"
+        assert mode(item, f"{other_code(item)}\n\nI cannot help") == "wrong_line"
+
     def test_abstention_on_the_second_line_is_one_and_a_value_there_is_invented(self, word_tokens):
         item = draw(word_tokens, "absent")
         assert grade(item, "The code of the red lamp is:\nnot mentioned").score == 1.0

@@ -139,7 +139,7 @@ def test_right_answer_said_to_be_wrong_is_hedged(lang, task, denial):
         assert MAKER.grade(item, Answer(text=text, finish_reason="stop")).score == 0.0, text
 
 
-@pytest.mark.parametrize(("lang", "task"), FORMS)
+@pytest.mark.parametrize(("lang", "task"), [form for form in FORMS if form[1] != "copy"])
 @pytest.mark.parametrize(
     "firm", ["{} is right", "{} is correct, not wrong", "{} is not wrong", "zz is wrong. {}", "zz is wrong; it is {}"]
 )

@@ -81,7 +81,7 @@ QUANTITY = asked(
 )
 
 
-@pytest.mark.parametrize("template", ["{}", '"{}".', "It is {} in that language.", "**{}**", "{}\u200b"])
+@pytest.mark.parametrize("template", ["{}", '"{}".', "It is {}.", "**{}**", "{}\u200b"])
 def test_word_in_any_frame_is_right(template):
     item = first("copy")
     assert grade(item, template.format(item.references[0])).score == 1.0
@@ -95,14 +95,21 @@ def test_word_in_any_normal_form_is_right(form, lang):
 
 
 @pytest.mark.parametrize("lang", ["el", "th", "sw", "ka"])
+@pytest.mark.parametrize("reason", ["stop", "length"])
 @pytest.mark.parametrize(
-    "frame", ['Repeat exactly: "{}"', 'repeat exactly, "{}" to 100 times', '**Repeat exactly**: "{}"']
+    "frame",
+    ['Repeat exactly: "{}"', 'To repeat exactly "{}" in a sentence', "{} is a friendly word.", "{}, I am a helpful AI"],
 )
-def test_request_said_again_is_no_copy(frame, lang):
+def test_word_among_others_is_no_copy(frame, reason, lang):
     item = first("copy", lang)
-    assert mode(item, frame.format(item.references[0])) == "echo"
-    assert mode(item, 'Repeat exactly: "') == "no_word"
-    assert grade(item, f"The word {item.references[0]}, repeated.").score == 1.0
+    assert mode(item, frame.format(item.references[0]), reason) == "not_alone"
+
+
+@pytest.mark.parametrize("lang", ["el", "th", "sw", "ka"])
+@pytest.mark.parametrize("frame", ["Sure! Here is the repeated text: **{}**", "Here you go: {}", "{}\u3002"])
+def test_copy_may_be_announced(frame, lang):
+    item = first("copy", lang)
+    assert grade(item, frame.format(item.references[0])).score == 1.0
 
 
 def test_word_with_a_letter_missing_or_appended_fails_as_wrong_word():
