@@ -14,8 +14,8 @@ from tailgate_slices.long_context.haystack import Address
 from tailgate_slices.long_context.shelf import haystack_at
 
 TASKS = ("kv", "multikey", "multivalue", "multiquery", "tracking", "common", "absent", "paraphrase", "join", "symbol")
-# "Sure! Here is the code of the wooden basket:", then "**4821**", for kv; several codes, fenced code, or a sentence that
-# says there is none take more.
+# "Sure! Here is the code of the wooden basket:", then "**4821**", for kv; several codes, fenced code, or a sentence
+# that says there is none take more.
 ANSWER_TOKENS: Mapping[str, int] = MappingProxyType({"kv": 20, "multivalue": 64, "multiquery": 80, "join": 40})
 ANSWER_TOKENS_ELSE = 36
 TEMPLATE_TOKENS = 64  # room for the chat template and its system prompt
