@@ -73,7 +73,7 @@ class LowResource(Slice):
             "Words and short phrases; questions are put in English around them. Where a language has other correct "
             "names than CLDR's, they count as wrong for baseline and candidate alike. A denial in the language itself "
             "is seen in most languages, not in all. A copy among other words (mode not_alone) counts as wrong "
-            "although its letters are right. Answers end at their first line break, so that an announcement on a line of "
+            "although its letters are right. Answers end at their first line break, so an announcement on a line of "
             "its own is all that is read."
         ),
     )
